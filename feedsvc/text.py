@@ -1,0 +1,56 @@
+"""Cleaning of untrusted strings: what XML cannot hold and what a terminal must not see."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+
+# XML 1.0 §2.2: everything outside Char. Lone surrogates are inside the excluded range.
+_ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# Explicit directional formatting can make a title read as something else; letters need none.
+_BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_SPACE = re.compile(r"\s+")
+_PASSWORD = re.compile(r"(?<=://)([^\s/:@]*):[^\s/@]+@")
+_SECRET = re.compile(
+    r"(?i)\b((?:password|passwd|secret|token|api_?key|signature|session|authorization|cookie)[\"']?\s*[=:]\s*)[^\s&;,]+"
+)
+
+
+def clean(text: str) -> str:
+    """Return text with every character that XML 1.0 forbids replaced by U+FFFD."""
+    return _ILLEGAL.sub(REPLACEMENT, text)
+
+
+def is_clean(text: str) -> bool:
+    """Tell whether XML 1.0 can hold text as it is."""
+    return _ILLEGAL.search(text) is None
+
+
+def single_line(text: str) -> str:
+    """Return text as one clean NFC line: white space folded, directional overrides removed."""
+    folded = _SPACE.sub(" ", _BIDI.sub("", clean(text))).strip()
+    return unicodedata.normalize("NFC", folded)
+
+
+def printable(text: str) -> str:
+    """Return text that cannot move a terminal's cursor, colour it or reverse its order."""
+    return _CONTROL.sub(REPLACEMENT, _BIDI.sub("", text))
+
+
+def redacted(text: str) -> str:
+    """Return text with the passwords of URLs and the values of `token=` and the like hidden."""
+    return _SECRET.sub(r"\1***", _PASSWORD.sub(r"\1:***@", text))
+
+
+def shorten(text: str, length: int) -> str:
+    """Return one line of at most ``length`` characters, cut at a word and marked with an ellipsis."""
+    line = single_line(text)
+    if len(line) <= length:
+        return line
+    head = line[: length - 1]
+    if not line[length - 1].isspace() and " " in head[length // 2 :]:
+        head = head[: head.rindex(" ")]
+    return head.rstrip(" ,;:.-\N{EN DASH}\N{EM DASH}") + "…"

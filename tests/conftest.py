@@ -1,0 +1,129 @@
+"""What every test may rely on: no network but loopback, and a real PostgreSQL where there is one.
+
+`FEEDSVC_TEST_POSTGRESQL` is the address of a server to make databases in; without it the tests
+that need one are skipped. `FEEDSVC_TEST_REQUIRE_ALL` turns every skip into a failure: CI has
+everything that can be had, so a skip there hides a law nobody checks.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+import sys
+import uuid
+from collections.abc import Generator, Iterator
+
+import psycopg
+import pytest
+from psycopg import sql
+from sqlalchemy import URL, make_url
+
+POSTGRESQL = "FEEDSVC_TEST_POSTGRESQL"
+REQUIRE_ALL = "FEEDSVC_TEST_REQUIRE_ALL"
+
+# RFC 2606 and RFC 6761: names that lead nowhere, wherever they are looked up.
+_RESERVED = (
+    "localhost",
+    ".localhost",
+    ".test",
+    ".invalid",
+    ".example",
+    "example.org",
+    "example.com",
+)
+
+
+class Outside(Exception):
+    """A test reached for a network other than loopback."""
+
+
+def _stay_inside(event: str, arguments: tuple[object, ...]) -> None:
+    """Refuse, as an audit hook (PEP 578), every connection and look-up that would leave loopback."""
+    if event == "socket.connect" and isinstance(address := arguments[1], tuple):
+        if not _is_loopback(str(address[0])):
+            raise Outside(f"connecting to {address[0]}")
+    elif event == "socket.getaddrinfo" and arguments[0] is not None:
+        host = arguments[0]
+        name = (host.decode("ascii") if isinstance(host, bytes) else str(host)).rstrip(".").lower()
+        if not (
+            _is_address(name) or name.endswith(_RESERVED) or name in {"", socket.gethostname()}
+        ):
+            raise Outside(f"looking up {name}")
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return True
+
+
+def _is_loopback(host: str) -> bool:
+    if not _is_address(host):
+        return host in {"", "localhost"}
+    address = ipaddress.ip_address(host.partition("%")[0])
+    return address.is_loopback or address.is_unspecified
+
+
+def pytest_configure() -> None:
+    """Close the way out before anything is imported that might take it."""
+    sys.addaudithook(_stay_inside)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Make a skipped test fail where everything has to run."""
+    report = yield
+    if os.environ.get(REQUIRE_ALL) and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, but {REQUIRE_ALL} is set: {report.longrepr}"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Make a skipped module fail where everything has to run."""
+    report = yield
+    if os.environ.get(REQUIRE_ALL) and report.skipped:
+        report.outcome = "failed"
+        report.longrepr = f"skipped, but {REQUIRE_ALL} is set: {report.longrepr}"
+    return report
+
+
+# --- PostgreSQL -----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def postgresql_database(worker_id: str) -> Iterator[URL]:
+    """Create a database of this worker's own on the server, and drop it at the end."""
+    server = os.environ.get(POSTGRESQL)
+    if not server:
+        pytest.skip(f"no PostgreSQL: {POSTGRESQL} is not set")  # .ci/run always has one
+    url = make_url(server)
+    name = f"feedsvc_{worker_id}_{uuid.uuid4().hex[:12]}"
+    quoted = sql.Identifier(name)
+    with _connection(url) as server_connection:
+        server_connection.execute(sql.SQL("CREATE DATABASE {}").format(quoted))
+        yield url.set(database=name)
+        server_connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(quoted))
+
+
+@pytest.fixture
+def postgresql(postgresql_database: URL) -> str:
+    """Return the address of an empty PostgreSQL database."""
+    with _connection(postgresql_database) as connection:
+        # What a test before this one left open would keep its tables locked.
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        connection.execute("DROP SCHEMA public CASCADE")
+        connection.execute("CREATE SCHEMA public")
+    return postgresql_database.render_as_string(hide_password=False)
+
+
+def _connection(url: URL) -> psycopg.Connection:
+    address = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    return psycopg.connect(address, autocommit=True)
