@@ -1,0 +1,191 @@
+"""Bytes by key, whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from io import BufferedRandom, BufferedReader
+from pathlib import Path
+from typing import IO, Protocol
+
+from feedsvc.errors import ConfigurationError, NotFound, OutOfSpace
+
+_SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
+_TEMPORARY = ".tmp-"
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+class BlobStore(Protocol):
+    """A flat space of keys such as `2026/11/….warc.gz`; segments are letters, digits, `._-`."""
+
+    def put(self, key: str, data: bytes) -> None:
+        """Store all of data or nothing; replaces."""
+        ...
+
+    def open(self, key: str) -> IO[bytes]:
+        """Open for reading; raise NotFound if there is none."""
+        ...
+
+    def stored(self, prefix: str = "") -> Iterator[str]:
+        """Yield keys in order."""
+        ...
+
+    def size(self, key: str) -> int:
+        """Return bytes; raise NotFound if there is none."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Remove; nothing happens if there is none."""
+        ...
+
+
+class DiskBlobs:
+    """Blobs as files below one folder, durable once a call returns.
+
+    Files are written under a temporary name in the same folder, fsynced, renamed, and the
+    folder fsynced: a crash leaves a leftover of ours, never half a file under its name.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._numbers = itertools.count()
+
+    def path(self, key: str) -> Path:
+        """Return where a key's bytes are kept; ValueError for a key that could leave the folder."""
+        segments = key.split("/")
+        if not all(_SEGMENT.fullmatch(segment) for segment in segments):
+            raise ValueError(f"{key!r} is not a key")
+        return self.folder.joinpath(*segments)
+
+    def put(self, key: str, data: bytes) -> None:
+        """Store all of data or nothing; replaces. Raises OutOfSpace."""
+        with self.writing(key) as file:
+            file.write(data)
+
+    @contextmanager
+    def writing(self, key: str) -> Iterator[BufferedRandom]:
+        """Open a file (read and write) that gets its name only if the block ends well."""
+        path = self.path(key)
+        with _explained(path):
+            _make_folder(path.parent)
+            temporary = path.parent / f"{_TEMPORARY}{os.getpid()}-{next(self._numbers)}"
+            file = temporary.open("x+b")
+        try:
+            with _explained(path):
+                with file:
+                    yield file
+                    file.flush()
+                    os.fsync(file.fileno())
+                temporary.replace(path)
+                _sync_folder(path.parent)
+        except BaseException:
+            with suppress(FileNotFoundError):
+                temporary.unlink()
+            raise
+
+    def open(self, key: str) -> BufferedReader:
+        """Open for reading; raise NotFound if there is none."""
+        try:
+            return self.path(key).open("rb")
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+            raise NotFound(f"{self.path(key)} is missing") from error
+
+    def stored(self, prefix: str = "") -> Iterator[str]:
+        """Yield the keys that begin so, in order; unfinished files are not keys."""
+        for path in sorted(self._files(self.folder)):
+            key = path.relative_to(self.folder).as_posix()
+            if key.startswith(prefix):
+                yield key
+
+    def _files(self, folder: Path) -> Iterator[Path]:
+        with suppress(FileNotFoundError), os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name.startswith("."):
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    yield from self._files(Path(entry.path))
+                else:
+                    yield Path(entry.path)
+
+    def size(self, key: str) -> int:
+        """Return bytes; raise NotFound if there is none."""
+        try:
+            return self.path(key).stat().st_size
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise NotFound(f"{self.path(key)} is missing") from error
+
+    def delete(self, key: str) -> None:
+        """Remove; nothing happens if there is none."""
+        path = self.path(key)
+        with suppress(FileNotFoundError):
+            path.unlink()
+            _sync_folder(path.parent)
+
+    def free(self) -> int:
+        """Return the bytes free on the disk."""
+        folder = self.folder
+        while not folder.exists():
+            folder = folder.parent
+        return shutil.disk_usage(folder).free
+
+    def sweep(self) -> int:
+        """Remove what crashed writers left behind; return how many. Keeps those of living ones."""
+        removed = 0
+        for path in self.folder.rglob(f"{_TEMPORARY}*"):
+            pid = path.name.removeprefix(_TEMPORARY).partition("-")[0]
+            if pid.isdecimal() and lives(int(pid)):
+                continue
+            with suppress(FileNotFoundError):
+                path.unlink()
+                removed += 1
+        return removed
+
+
+def lives(pid: int) -> bool:
+    """Tell whether a process of this machine is running."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder and its parents, each entry fsynced."""
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o755)
+        _sync_folder(folder.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise OutOfSpace(
+                f"{path}: {error.strerror}; free some space, what was there is kept"
+            ) from error
+        if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
+            raise ConfigurationError(
+                f"{path}: {error.strerror}; give feedsvc write permission there"
+            ) from error
+        raise

@@ -1,0 +1,249 @@
+"""Connections, transactions and everything that differs between SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    Connection,
+    Engine,
+    create_engine,
+    event,
+    inspect,
+    make_url,
+    select,
+)
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import ArgumentError as BadURL
+from sqlalchemy.exc import DBAPIError, NoSuchModuleError, OperationalError
+
+from feedsvc.errors import ConfigurationError, DamageFound, OutOfSpace, SchemaMismatch, Temporary
+from feedsvc.storage.store import Store
+from feedsvc.storage.tables import HEAD, alembic_version, metadata
+
+BUSY_SECONDS = 30.0
+_PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    f"busy_timeout={int(BUSY_SECONDS * 1000)}",
+    "foreign_keys=ON",
+    "trusted_schema=OFF",
+    "cache_size=-16000",
+    "temp_store=MEMORY",
+)
+
+
+class Database:
+    """A database of the right schema; hands out transactions.
+
+    One process may share it among threads. Writing transactions of one process queue up here
+    instead of polling SQLite's lock.
+    """
+
+    def __init__(self, url: URL, *, check_schema: bool = True) -> None:
+        self.url = url
+        self.engine = _engine(url)
+        self._writing = threading.Lock() if self.is_sqlite else None
+        if check_schema:
+            try:
+                with translated(url):
+                    self._ensure_schema()
+            except BaseException:
+                self.close()
+                raise
+
+    @property
+    def is_sqlite(self) -> bool:
+        """True for SQLite, false for PostgreSQL."""
+        return self.url.get_backend_name() == "sqlite"
+
+    @property
+    def file(self) -> Path | None:
+        """The database file, or None where there is none of ours."""
+        return Path(self.url.database) if self.is_sqlite and self.url.database else None
+
+    @contextmanager
+    def transaction(self) -> Iterator[Store]:
+        """Open a writing transaction: committed at the end, rolled back by an exception.
+
+        Raises Temporary when the database is locked or away, OutOfSpace when the disk is full.
+        """
+        if self._writing is None:
+            with translated(self.url), self.engine.begin() as connection:
+                yield Store(connection)
+            return
+        with self._writing, translated(self.url), self.engine.begin() as connection:
+            yield Store(connection)
+
+    @contextmanager
+    def reading(self) -> Iterator[Store]:
+        """Open a read-only transaction that sees one state of the database throughout."""
+        with translated(self.url), self.engine.connect() as connection:
+            if self.is_sqlite:
+                connection = connection.execution_options(readonly=True)
+            else:
+                connection = connection.execution_options(
+                    isolation_level="REPEATABLE READ", postgresql_readonly=True
+                )
+            with connection.begin():
+                yield Store(connection)
+
+    def schema(self) -> str:
+        """Return the version of the schema that is there, or `none`."""
+        with self.engine.connect() as connection:
+            return _schema(connection.execution_options(readonly=True)) or "none"
+
+    def size(self) -> int | None:
+        """Return the database file's bytes, its write-ahead log included."""
+        if self.file is None:
+            return None
+        parts = (self.file, Path(f"{self.file}-wal"))
+        return sum(part.stat().st_size for part in parts if part.exists())
+
+    def integrity(self) -> list[str]:
+        """Return what SQLite's own check finds wrong; nothing on PostgreSQL, which checks pages."""
+        if not self.is_sqlite:
+            return []
+        try:
+            with self.engine.connect() as connection:
+                readonly = connection.execution_options(readonly=True)
+                rows = readonly.exec_driver_sql("PRAGMA quick_check(20)").scalars().all()
+        except DBAPIError as error:
+            return [str(error.orig)]
+        return [str(row) for row in rows if row != "ok"]
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+    def _ensure_schema(self) -> None:
+        """Create the schema in an empty database; refuse any but ours."""
+        with self.engine.connect() as connection:
+            found = _schema(connection.execution_options(readonly=True))
+        if found is None:
+            with self.engine.begin() as connection:
+                # Another process may have come first: the write lock decides.
+                found = _schema(connection)
+                if found is None:
+                    metadata.create_all(connection, checkfirst=False)
+                    connection.execute(alembic_version.insert().values(version_num=HEAD))
+                    return
+        if found != HEAD:
+            remedy = (
+                "run `feedsvc upgrade`"
+                if found < HEAD
+                else "install the feedsvc release that wrote it, or a newer one"
+            )
+            raise SchemaMismatch(
+                f"the database has schema {found}, this feedsvc needs {HEAD}: {remedy}"
+            )
+
+
+def database_url(url: str, *, root: Path) -> URL:
+    """Return url with SQLite's relative path resolved against root; raise ConfigurationError."""
+    try:
+        parsed = make_url(url)
+    except BadURL as error:
+        raise ConfigurationError(
+            f"database.url {url!r} is not a database URL; write sqlite:///data/feedsvc.db "
+            "or postgresql+psycopg://user@host/name"
+        ) from error
+    backend = parsed.get_backend_name()
+    if backend == "sqlite":
+        if not parsed.database or parsed.database == ":memory:":
+            raise ConfigurationError(
+                "database.url must name a file: an SQLite database in memory is lost at the end"
+            )
+        return parsed.set(database=str(root / parsed.database))
+    if backend == "postgresql":
+        return parsed.set(drivername="postgresql+psycopg")
+    raise ConfigurationError(
+        f"database.url names {backend!r}; feedsvc works on sqlite and postgresql"
+    )
+
+
+def _engine(url: URL) -> Engine:
+    if url.get_backend_name() != "sqlite":
+        try:
+            return create_engine(
+                url, pool_pre_ping=True, connect_args={"connect_timeout": 10}, pool_size=8
+            )
+        except NoSuchModuleError as error:  # pragma: no cover - database_url fixes the driver
+            raise ConfigurationError(str(error)) from error
+    folder = Path(url.database or "").parent
+    try:
+        folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot make the database's folder {folder}: {error.strerror}"
+        ) from error
+    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS}, pool_size=16)
+    event.listen(engine, "connect", _set_up_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _set_up_sqlite(connection: Any, _record: object) -> None:
+    # The driver must not open transactions of its own: a deferred BEGIN that writes later
+    # fails at once with SQLITE_BUSY_SNAPSHOT, whatever the busy timeout.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in _PRAGMAS:
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    readonly = connection.get_execution_options().get("readonly")
+    connection.exec_driver_sql("BEGIN" if readonly else "BEGIN IMMEDIATE")
+
+
+def _schema(connection: Connection) -> str | None:
+    """Return the schema's version; None if the database is empty."""
+    names = inspect(connection).get_table_names()
+    if "alembic_version" in names:
+        version = connection.execute(select(alembic_version.c.version_num)).scalar()
+        return str(version) if version is not None else None
+    if names:
+        raise SchemaMismatch(
+            "the database holds tables that are not feedsvc's; give feedsvc one of its own"
+        )
+    return None
+
+
+@contextmanager
+def translated(url: URL) -> Iterator[None]:
+    """Translate what the driver raises into what a caller can act on."""
+    try:
+        yield
+    except OperationalError as error:
+        raise _translate(error, url) from error
+    except DBAPIError as error:
+        text = str(error.orig).lower()
+        if "malformed" in text or "not a database" in text:
+            raise _damaged(url, str(error.orig)) from error
+        raise
+
+
+def _translate(error: OperationalError, url: URL) -> Exception:
+    text = str(error.orig)
+    lowered = text.lower()
+    where = url.render_as_string(hide_password=True)
+    if "full" in lowered or "no space" in lowered:
+        return OutOfSpace(f"{where}: the disk is full ({text}); free some space, nothing is lost")
+    if "malformed" in lowered or "not a database" in lowered:
+        return _damaged(url, text)
+    if "readonly" in lowered or "unable to open" in lowered or "authentication" in lowered:
+        return ConfigurationError(f"{where}: {text.strip()}; check database.url and permissions")
+    return Temporary(f"{where}: {text.strip()}; try again")
+
+
+def _damaged(url: URL, text: str) -> DamageFound:
+    return DamageFound(
+        f"{url.render_as_string(hide_password=True)}: {text}; restore a backup, or move the file "
+        "away and run `feedsvc rebuild` to load every seed again"
+    )

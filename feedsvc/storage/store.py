@@ -1,0 +1,19 @@
+"""One transaction's view of the database. It never commits: the job that opened it does."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from feedsvc.storage.store_articles import ArticleStore
+from feedsvc.storage.store_captures import CaptureStore
+from feedsvc.storage.store_feeds import FeedStore
+from feedsvc.storage.store_seeds import SeedStore
+from feedsvc.storage.store_status import StatusStore
+from feedsvc.storage.store_topics import TopicStore
+
+
+class Store(SeedStore, ArticleStore, TopicStore, CaptureStore, FeedStore, StatusStore):
+    """Everything stored, by noun; values go in and out, rows stay here."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection

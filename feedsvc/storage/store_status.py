@@ -1,0 +1,107 @@
+"""Numbers about everything stored, and the last run of every job."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, distinct, func, select
+
+from feedsvc.model import Run
+from feedsvc.storage.dialect import upsert
+from feedsvc.storage.store_captures import GOOD
+from feedsvc.storage.tables import articles, captures, revisions, runs, seeds, snapshots, topics
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many of everything."""
+
+    articles: int
+    withdrawn: int
+    revisions: int
+    snapshots: Mapping[str, int]
+    archived: int
+    captures: int
+    in_flight: int
+    dirty: int
+    seeds: Mapping[str, int]
+    archive_size: int
+
+
+class StatusStore:
+    """What `status` and the metrics show."""
+
+    connection: Connection
+
+    def counts(self) -> Counts:
+        """Count everything that is stored."""
+        withdrawn = self._count(articles.c.withdrawn.is_not(None))
+        good = snapshots.c.verdict.in_(GOOD)
+        return Counts(
+            articles=(self._scalar(select(func.count()).select_from(articles))) - withdrawn,
+            withdrawn=withdrawn,
+            revisions=self._scalar(select(func.count()).select_from(revisions)),
+            snapshots=self._grouped(snapshots.c.verdict),
+            archived=self._scalar(
+                select(func.count(distinct(snapshots.c.article_id)))
+                .join(articles, articles.c.id == snapshots.c.article_id)
+                .where(good, articles.c.withdrawn.is_(None))
+            ),
+            captures=self._scalar(select(func.count()).select_from(captures)),
+            in_flight=self._count(captures.c.state == "leased"),
+            dirty=self._count(topics.c.dirty > topics.c.clean),
+            seeds=self._grouped(seeds.c.state),
+            archive_size=self._scalar(select(func.coalesce(func.sum(snapshots.c.size), 0))),
+        )
+
+    def _scalar(self, query: Any) -> int:
+        return int(self.connection.scalar(query) or 0)
+
+    def _count(self, condition: Any) -> int:
+        return self._scalar(select(func.count()).where(condition))
+
+    def _grouped(self, column: Any) -> dict[str, int]:
+        rows = self.connection.execute(select(column, func.count()).group_by(column))
+        return {str(value): count for value, count in rows}
+
+    def put_run(self, run: Run) -> None:
+        """Record the last run of a job."""
+        upsert(
+            self.connection,
+            runs,
+            [
+                {
+                    "job": run.job,
+                    "started": run.started,
+                    "ended": run.ended,
+                    "ok": int(run.ok),
+                    "summary": dict(run.summary),
+                    "error": run.error,
+                }
+            ],
+        )
+
+    def runs(self) -> list[Run]:
+        """Return the last run of every job, by name."""
+        rows = self.connection.execute(select(runs).order_by(runs.c.job))
+        return [
+            Run(
+                job=row.job,
+                started=row.started,
+                ended=row.ended,
+                ok=bool(row.ok),
+                summary=row.summary,
+                error=row.error,
+            )
+            for row in rows
+        ]
+
+    def last_run(self, job: str) -> datetime | None:
+        """Return when a job last began."""
+        moment: datetime | None = self.connection.scalar(
+            select(runs.c.started).where(runs.c.job == job)
+        )
+        return moment

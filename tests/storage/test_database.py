@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import sqlite3
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import inspect
+
+from feedsvc.errors import ConfigurationError, SchemaMismatch
+from feedsvc.storage.database import Database, database_url
+from feedsvc.storage.tables import HEAD, metadata
+from feedsvc.storage.upgrade import alembic_config, upgrade_database
+from tests.storage.build import NOW, add, put
+
+
+def sqlite(tmp_path: Path) -> Database:
+    return Database(database_url("sqlite:///data/site.db", root=tmp_path))
+
+
+def test_a_new_database_is_created_with_its_schema(database: Database) -> None:
+    assert database.schema() == HEAD
+    with database.engine.connect() as connection:
+        assert set(inspect(connection).get_table_names()) == set(metadata.tables)
+
+
+def test_the_migrations_end_where_the_tables_are(database: Database) -> None:
+    metadata.drop_all(database.engine)
+    upgrade_database(database.url, backups=Path("unused"), now=NOW)
+    with database.engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_head_is_the_last_migration() -> None:
+    assert ScriptDirectory.from_config(alembic_config()).get_current_head() == HEAD
+
+
+def test_an_older_schema_is_refused_with_the_command_to_run(database: Database) -> None:
+    with database.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0000'")
+    with pytest.raises(SchemaMismatch, match="feedsvc upgrade") as caught:
+        Database(database.url)
+    assert caught.value.exit_code == 7
+
+
+def test_a_newer_schema_is_refused(database: Database) -> None:
+    with database.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(SchemaMismatch, match="newer"):
+        Database(database.url)
+    with pytest.raises(SchemaMismatch, match="newer"):
+        upgrade_database(database.url, backups=Path("unused"), now=NOW)
+
+
+def test_tables_that_are_not_ours_are_left_alone(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "site.db") as other:
+        other.execute("CREATE TABLE theirs (id)")
+    other.close()
+    with pytest.raises(SchemaMismatch, match="not feedsvc's"):
+        Database(database_url("sqlite:///site.db", root=tmp_path))
+
+
+def test_an_upgrade_keeps_the_database_as_it_was_beside_it(tmp_path: Path) -> None:
+    database = sqlite(tmp_path)
+    with database.transaction() as store:
+        add(store, put())
+    # What an older release left: everything but the last migration's mark.
+    with database.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
+    database.close()
+    done = upgrade_database(database.url, backups=tmp_path / "backups", now=NOW)
+    assert (done.before, done.after, done.backup) == (HEAD, HEAD, None)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        pytest.param("nonsense", id="no-url"),
+        pytest.param("mysql://localhost/x", id="other-database"),
+        pytest.param("sqlite://", id="in-memory"),
+    ],
+)
+def test_a_wrong_database_url_is_a_configuration_error(url: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"database\.url"):
+        database_url(url, root=tmp_path)
+
+
+def test_a_transaction_that_fails_leaves_nothing(database: Database) -> None:
+    def fail() -> None:
+        with database.transaction() as store:
+            add(store, put())
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    with database.reading() as store:
+        assert store.newest(10) == []
+
+
+def test_a_reader_sees_one_state_while_others_write(database: Database) -> None:
+    with database.transaction() as store:
+        add(store, put())
+    with database.reading() as reader:
+        before = len(reader.newest(10))
+        with database.transaction() as store:
+            add(store, put("https://example.org/b", seed="seeds/b.md"))
+        assert len(reader.newest(10)) == before
+    with database.reading() as store:
+        assert len(store.newest(10)) == 2
+
+
+def test_writers_of_two_processes_wait_for_each_other(tmp_path: Path) -> None:
+    first, second = sqlite(tmp_path), sqlite(tmp_path)
+    failures: list[BaseException] = []
+
+    def write(database: Database, start: int) -> None:
+        try:
+            for number in range(start, start + 25):
+                with database.transaction() as store:
+                    # Reading before writing is what makes a deferred BEGIN fail.
+                    store.newest(1)
+                    add(store, put(f"https://example.org/{number}", seed=f"seeds/{number}.md"))
+        except BaseException as error:  # noqa: BLE001 - shown by the assertion below
+            failures.append(error)
+
+    threads = [
+        threading.Thread(target=write, args=(first, 0)),
+        threading.Thread(target=write, args=(second, 100)),
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    with first.reading() as store:
+        assert len(store.newest(100)) == 50
+    first.close()
+    second.close()
+
+
+def test_times_come_back_aware_and_in_utc(database: Database) -> None:
+    with database.transaction() as store:
+        add(store, put())
+        assert store.newest(1)[0].published == NOW
+        assert store.newest(1)[0].published.tzinfo is UTC
+
+
+def test_a_naive_time_is_refused(database: Database) -> None:
+    naive = datetime(2026, 1, 1)  # noqa: DTZ001 - that is the point
+    with pytest.raises(Exception, match="no time zone"), database.transaction() as store:
+        add(store, put(published=naive))
+
+
+def test_every_commit_is_flushed_to_disk(tmp_path: Path) -> None:
+    database = sqlite(tmp_path)
+    with database.engine.connect() as connection:
+        pragma = connection.exec_driver_sql
+        assert pragma("PRAGMA synchronous").scalar() == 2
+        assert pragma("PRAGMA journal_mode").scalar() == "wal"
+        assert pragma("PRAGMA foreign_keys").scalar() == 1
+    database.close()
