@@ -1,0 +1,337 @@
+"""A capture as one WARC 1.1 file, and the check of such a file.
+
+warcio builds the records; compressing them is ours (`warc_member`), because warcio's gzip level is
+fixed at 9, which costs three times the CPU for one hundredth of the size.
+"""
+
+from __future__ import annotations
+
+import io
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import IO, Any, Protocol
+
+from warcio.statusandheaders import StatusAndHeaders
+from warcio.warcwriter import WARCWriter
+
+from feedsvc.capture.exchange import Exchange
+from feedsvc.capture.warc_check import WarcCheck, check_warc
+from feedsvc.capture.warc_http import request_head, response_head
+from feedsvc.capture.warc_member import LEVEL, STORED, Member
+from feedsvc.model import Judgement, Payload
+from feedsvc.text import single_line
+
+__all__ = ["MIN_REVISIT", "Captured", "WarcCheck", "WarcWritten", "check_warc", "write_warc"]
+
+MIN_REVISIT = 256
+"""Bytes of a payload below which a revisit record would save nothing."""
+_NAMESPACE = uuid.UUID("5d0be0f4-90d8-5a3c-9d9c-0b1c8d1f8b6e")
+_REVISIT = "http://netpreserve.org/warc/1.1/revisit/identical-payload-digest"
+_WARC_11 = "http://iipc.github.io/warc-specifications/specifications/warc-format/warc-1.1/"
+_PACKED_CODINGS = frozenset({"gzip", "x-gzip", "br", "zstd", "deflate"})
+_PACKED_TYPES = frozenset(
+    {
+        "application/epub+zip",
+        "application/font-woff",
+        "application/font-woff2",
+        "application/gzip",
+        "application/pdf",
+        "application/x-7z-compressed",
+        "application/x-gzip",
+        "application/zip",
+    }
+)
+_UNPACKED_IMAGES = frozenset(
+    {"image/svg+xml", "image/bmp", "image/x-ms-bmp", "image/x-icon", "image/vnd.microsoft.icon"}
+)
+
+Fields = Iterable[tuple[str, str]]
+
+
+class Captured(Protocol):
+    """What is written of a capture; `page.Capture` has it."""
+
+    url: str
+    final_url: str
+    seconds: float
+    page: list[Exchange]
+    """Every hop; the last one is the page itself. Never empty."""
+    requisites: list[Exchange]
+    missing: list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class WarcWritten:
+    """What was written."""
+
+    records: int
+    payloads: tuple[Payload, ...]
+    """New ones, which a revisit record may point to once the file is at rest."""
+
+
+def write_warc(
+    capture: Captured,
+    file: IO[bytes],
+    *,
+    snapshot_id: str,
+    known: Mapping[str, Payload],
+    judgement: Judgement,
+    software: str,
+    now: datetime,
+    robots: str = "",
+) -> WarcWritten:
+    """Write a capture as records of WARC 1.1, each a gzip member; the same input, the same bytes.
+
+    ``known`` maps payload digests to payloads at rest: they become revisit records (§6.7.2).
+    ``robots`` is the policy that was followed, for the warcinfo record. Bodies are streamed.
+    """
+    if not capture.page:
+        raise ValueError("a capture without a page has nothing to write")
+    writer = _Writer(file, snapshot_id=snapshot_id, known=known)
+    info = _info(capture, snapshot_id=snapshot_id, software=software, robots=robots)
+    writer.fields("warcinfo", info, date=now, headers=[("WARC-Filename", f"{snapshot_id}.warc.gz")])
+    page_id = ""
+    for exchange in capture.page:
+        page_id = writer.exchange(exchange)
+    for exchange in capture.requisites:
+        writer.exchange(exchange)
+    about = [("WARC-Target-URI", capture.page[-1].url), ("WARC-Concurrent-To", page_id)]
+    fields = [*_verdict(capture, judgement), ("records", str(writer.records + 1))]
+    writer.fields("metadata", fields, date=now, headers=about)
+    return WarcWritten(records=writer.records, payloads=tuple(writer.payloads))
+
+
+class _Writer:
+    """Writes records one after the other and remembers what a later one may refer to."""
+
+    def __init__(self, file: IO[bytes], *, snapshot_id: str, known: Mapping[str, Payload]) -> None:
+        self._warcio = _Records(file, gzip=False, warc_version="1.1")
+        self._snapshot_id = snapshot_id
+        self._known = known
+        self._own: dict[str, Payload] = {}
+        self._ids = 0
+        self.records = 0
+
+    @property
+    def payloads(self) -> Iterable[Payload]:
+        """What this file holds and others may refer to."""
+        return self._own.values()
+
+    def fields(self, kind: str, fields: Fields, *, date: datetime, headers: Fields) -> None:
+        """Add a record of application/warc-fields."""
+        lines = (f"{name}: {single_line(value)}\r\n" for name, value in fields if value)
+        block = "".join(lines).encode("utf-8")
+        common = [
+            ("WARC-Type", kind),
+            ("WARC-Record-ID", self._next_id()),
+            ("WARC-Date", _date(date)),
+        ]
+        self._add(
+            [*common, *headers],
+            kind=kind,
+            content_type="application/warc-fields",
+            payload=io.BytesIO(block),
+            length=len(block),
+            level=LEVEL,
+        )
+
+    def exchange(self, exchange: Exchange) -> str:
+        """Add the response, or a revisit, and its request; return the former's record id."""
+        record_id = self._next_id()
+        original = self._original(exchange)
+        if original is None:
+            self._response(exchange, record_id)
+        else:
+            self._revisit(exchange, record_id, original)
+        if not exchange.remembered:
+            self._request(exchange, record_id)
+        return record_id
+
+    def _original(self, exchange: Exchange) -> Payload | None:
+        if not _may_be_shared(exchange):
+            return None
+        return self._known.get(exchange.sha1) or self._own.get(exchange.sha1)
+
+    def _response(self, exchange: Exchange, record_id: str) -> None:
+        headers = [
+            *_common("response", exchange, record_id),
+            ("WARC-Payload-Digest", exchange.sha1),
+        ]
+        if exchange.truncated:
+            headers.append(("WARC-Truncated", exchange.truncated))
+        exchange.body.seek(0)
+        self._add(
+            headers,
+            kind="response",
+            content_type="application/http; msgtype=response",
+            payload=exchange.body,
+            length=exchange.size,
+            head=response_head(exchange),
+            level=_level(exchange),
+        )
+        exchange.body.seek(0)
+        if _may_be_shared(exchange):
+            self._own[exchange.sha1] = Payload(
+                digest=exchange.sha1,
+                size=exchange.size,
+                url=exchange.url,
+                date=_date(exchange.started),
+                record_id=record_id,
+                snapshot_id=self._snapshot_id,
+            )
+
+    def _revisit(self, exchange: Exchange, record_id: str, original: Payload) -> None:
+        headers = [
+            *_common("revisit", exchange, record_id),
+            ("WARC-Payload-Digest", exchange.sha1),
+            ("WARC-Profile", _REVISIT),
+            ("WARC-Refers-To", original.record_id),
+            ("WARC-Refers-To-Target-URI", original.url),
+            ("WARC-Refers-To-Date", original.date),
+        ]
+        self._add(
+            headers,
+            kind="revisit",
+            content_type="application/http; msgtype=response",
+            payload=io.BytesIO(),
+            length=0,
+            head=response_head(exchange),
+            level=LEVEL,
+        )
+
+    def _request(self, exchange: Exchange, response_id: str) -> None:
+        headers = [
+            *_common("request", exchange, self._next_id()),
+            ("WARC-Concurrent-To", response_id),
+        ]
+        self._add(
+            headers,
+            kind="request",
+            content_type="application/http; msgtype=request",
+            payload=io.BytesIO(exchange.request_body),
+            length=len(exchange.request_body),
+            head=request_head(exchange),
+            level=LEVEL,
+        )
+
+    def _add(
+        self,
+        headers: Fields,
+        *,
+        kind: str,
+        content_type: str,
+        payload: IO[bytes],
+        length: int,
+        level: int,
+        head: bytes | None = None,
+    ) -> None:
+        record = self._warcio.create_warc_record(
+            "",
+            kind,
+            payload=payload,
+            length=length,
+            warc_content_type=content_type,
+            warc_headers=StatusAndHeaders("", list(headers), protocol="WARC/1.1"),
+            http_headers=None if head is None else _Head(head),
+        )
+        self._warcio.write_member(record, level=level)
+        self.records += 1
+
+    def _next_id(self) -> str:
+        """Return a record id that is the same whenever this snapshot is written."""
+        self._ids += 1
+        return f"<urn:uuid:{uuid.uuid5(_NAMESPACE, f'{self._snapshot_id}#{self._ids}')}>"
+
+
+class _Records(WARCWriter):  # type: ignore[misc]  # warcio has no types
+    """warcio's writer, each record into a gzip member of ours."""
+
+    # WARC 1.1 §5.9: a payload digest is for records with a well-defined payload.
+    NO_PAYLOAD_DIGEST_TYPES = ("warcinfo", "revisit", "metadata", "request")
+
+    def write_member(self, record: Any, *, level: int) -> None:
+        """Write a record as one gzip member."""
+        self._write_warc_record(Member(self.out, level=level), record)
+
+
+class _Head(StatusAndHeaders):  # type: ignore[misc]  # warcio has no types
+    """An HTTP head as it came: warcio's own would percent-encode what is not ASCII."""
+
+    def __init__(self, raw: bytes) -> None:
+        super().__init__("", [])
+        self._raw = raw
+
+    def __bool__(self) -> bool:
+        return True
+
+    def compute_headers_buffer(self, header_filter: object = None) -> None:
+        """Hand warcio the bytes."""
+        self.headers_buff = self._raw
+
+
+def _common(kind: str, exchange: Exchange, record_id: str) -> Iterator[tuple[str, str]]:
+    yield "WARC-Type", kind
+    yield "WARC-Record-ID", record_id
+    yield "WARC-Target-URI", exchange.url
+    yield "WARC-Date", _date(exchange.started)
+    if exchange.ip:
+        yield "WARC-IP-Address", exchange.ip
+    yield "WARC-Protocol", exchange.protocol
+
+
+def _date(moment: datetime) -> str:
+    """Return a WARC-Date with microseconds (WARC 1.1 §5.4)."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _may_be_shared(exchange: Exchange) -> bool:
+    """Tell whether another record may stand for this payload: whole, and worth it."""
+    return exchange.truncated is None and exchange.size >= MIN_REVISIT
+
+
+def _level(exchange: Exchange) -> int:
+    """Return the gzip level: what is compressed already is only stored."""
+    codings = {
+        part.strip().lower() for part in (exchange.header("content-encoding") or "").split(",")
+    }
+    if codings & _PACKED_CODINGS:
+        return STORED
+    kind = (exchange.header("content-type") or "").partition(";")[0].strip().lower()
+    family = kind.partition("/")[0]
+    packed = kind in _PACKED_TYPES or family in {"video", "audio"}
+    packed = packed or kind.startswith("font/woff")
+    packed = packed or (family == "image" and kind not in _UNPACKED_IMAGES)
+    return STORED if packed else LEVEL
+
+
+def _info(
+    capture: Captured, *, snapshot_id: str, software: str, robots: str
+) -> Iterator[tuple[str, str]]:
+    """Yield the fields of warcinfo (WARC 1.1 §6.2)."""
+    agents = (
+        value for name, value in capture.page[0].request_headers if name.lower() == "user-agent"
+    )
+    yield "software", software
+    yield "format", "WARC File Format 1.1"
+    yield "conformsTo", _WARC_11
+    yield "isPartOf", snapshot_id
+    yield "robots", robots
+    yield "http-header-user-agent", next(agents, "")
+
+
+def _verdict(capture: Captured, judgement: Judgement) -> Iterator[tuple[str, str]]:
+    """Yield the fields of the metadata record (WARC 1.1 §6.6): how it went, what is missing."""
+    hops = len(capture.page) - 1
+    yield "verdict", judgement.verdict.value
+    yield "share", f"{judgement.share:.4f}"
+    yield "likely", judgement.likely.value if judgement.likely else ""
+    yield "evidence", judgement.evidence
+    if hops:
+        yield "via", capture.page[-2].url
+        yield "hopsFromSeed", "R" * hops
+    yield "seed", capture.url
+    yield "fetchTimeMs", str(round(capture.seconds * 1000))
+    for url, cause in capture.missing:
+        yield "missing", f"{url} {cause}"
