@@ -47,7 +47,10 @@ def _stay_inside(event: str, arguments: tuple[object, ...]) -> None:
         host = arguments[0]
         name = (host.decode("ascii") if isinstance(host, bytes) else str(host)).rstrip(".").lower()
         if not (
-            _is_address(name) or name.endswith(_RESERVED) or name in {"", socket.gethostname()}
+            _is_address(name)
+            or _is_number(name)
+            or name.endswith(_RESERVED)
+            or name in {"", socket.gethostname()}
         ):
             raise Outside(f"looking up {name}")
 
@@ -56,6 +59,15 @@ def _is_address(host: str) -> bool:
     try:
         ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
+        return False
+    return True
+
+
+def _is_number(host: str) -> bool:
+    """Tell whether a resolver reads host as an IPv4 address, as it does `127.1` and `0x7f.1`."""
+    try:
+        socket.inet_aton(host)
+    except OSError:
         return False
     return True
 

@@ -218,9 +218,12 @@ class CaptureStore:
 
     def failed_captures(self, limit: int | None = None) -> list[CaptureState]:
         """Return captures whose last attempt left no snapshot that counts, the latest first."""
-        return self.capture_states(
-            and_(captures.c.outcome.not_in(GOOD), articles.c.withdrawn.is_(None)), limit=limit
-        )
+        return self.capture_states(_failed(), limit=limit)
+
+    def count_failed(self) -> int:
+        """Return how many captures ended their last attempt without a snapshot that counts."""
+        query = select(func.count()).select_from(captures.join(articles)).where(_failed())
+        return self.connection.scalar(query) or 0
 
     def capture_states(self, condition: Any, *, limit: int | None) -> list[CaptureState]:
         """Return states of captures for which an SQL condition holds."""
@@ -274,6 +277,10 @@ def _claimable(now: datetime) -> Any:
         captures.c.state == "due", and_(captures.c.state == "leased", captures.c.lease_until <= now)
     )
     return and_(captures.c.due <= now, free, published)
+
+
+def _failed() -> Any:
+    return and_(captures.c.outcome.not_in(GOOD), articles.c.withdrawn.is_(None))
 
 
 def to_snapshot(row: Row[Any]) -> Snapshot:

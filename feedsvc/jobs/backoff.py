@@ -1,0 +1,50 @@
+"""When to try a capture again. Pure: the same attempt always gets the same answer."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import timedelta
+
+from feedsvc.model import Outcome
+
+GONE = frozenset({404, 410, 451})
+"""RFC 9110 §15.5: most likely so for good; asked again less often, never forgotten."""
+LONGEST_WISH = timedelta(days=7)
+"""The longest Retry-After that is obeyed to the letter."""
+
+_SCHEDULES = {
+    # outcome: first wait, longest wait
+    Outcome.FAILED: (timedelta(minutes=5), timedelta(hours=24)),
+    Outcome.MISMATCH: (timedelta(hours=1), timedelta(hours=24)),
+    Outcome.REFUSED: (timedelta(hours=6), timedelta(days=7)),
+}
+_GONE_SCHEDULE = (timedelta(hours=24), timedelta(days=30))
+_JITTER = 0.2
+
+
+def wait_before_next(
+    outcome: Outcome,
+    *,
+    status: int | None,
+    attempts: int,
+    retry_after: float | None,
+    article_id: str,
+) -> timedelta | None:
+    """Return how long to wait, doubling with every attempt, or None if the article is archived.
+
+    ``attempts`` counts those before this one. The wait is spread by up to a fifth, by the
+    article's id, so that what failed together is not tried again together; a server's
+    Retry-After (seconds) is never undercut.
+    """
+    if outcome in {Outcome.VERIFIED, Outcome.PARTIAL}:
+        return None
+    first, longest = _GONE_SCHEDULE if status in GONE else _SCHEDULES[outcome]
+    wait: timedelta = min(first * 2 ** min(attempts, 20), longest)
+    wait *= 1 - _JITTER * _fraction(f"{article_id}:{attempts}")
+    if retry_after is not None:
+        wait = max(wait, min(timedelta(seconds=retry_after), LONGEST_WISH))
+    return wait
+
+
+def _fraction(key: str) -> float:
+    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:4]) / 2**32
