@@ -1,0 +1,315 @@
+"""The checks of `feedsvc doctor`: can this machine run this site?"""
+
+from __future__ import annotations
+
+import http.client
+import os
+import shutil
+import socket
+import sqlite3
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from feedsvc.errors import FeedsvcError
+
+if TYPE_CHECKING:
+    from feedsvc.settings import Settings
+
+
+class Finding(StrEnum):
+    """What a check says."""
+
+    OK = "ok"
+    WARNING = "warning"
+    PROBLEM = "problem"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the doctor's report."""
+
+    name: str
+    finding: Finding
+    detail: str
+    remedy: str = ""
+
+
+_SUPPORTED = ((3, 11), (3, 13))
+# Two connections can lose a commit in WAL mode before 3.51.3; fixed in these branches, too.
+_WAL_FIXED = (3, 51, 3)
+_WAL_BACKPORTS = {(3, 44): 6, (3, 50): 7}
+_BUILT = datetime(2026, 1, 1, tzinfo=UTC)
+_SLOW_FSYNC = 0.1
+
+
+def python_version(version: tuple[int, int]) -> Check:
+    """Is this Python one that feedsvc is tested on?"""
+    low, high = _SUPPORTED
+    shown = f"Python {version[0]}.{version[1]}"
+    if version < low:
+        return Check("python", Finding.PROBLEM, shown, "install Python 3.11, 3.12 or 3.13")
+    if version > high:
+        return Check(
+            "python",
+            Finding.WARNING,
+            f"{shown} is newer than what feedsvc is tested on",
+            "use Python 3.13",
+        )
+    return Check("python", Finding.OK, shown)
+
+
+def sqlite_version(version: tuple[int, int, int]) -> Check:
+    """Is SQLite free of the WAL-reset bug?"""
+    shown = "SQLite " + ".".join(map(str, version))
+    if version >= _WAL_FIXED or version[2] >= _WAL_BACKPORTS.get(version[:2], 1000):
+        return Check("sqlite", Finding.OK, shown)
+    return Check(
+        "sqlite",
+        Finding.WARNING,
+        f"{shown} has the WAL-reset bug: a commit can be lost if another process checkpoints at the same moment",
+        "SQLite 3.51.3 or newer has the fix; feedsvc queues its own writers, so this is very rare",
+    )
+
+
+def clock(now: datetime, newest: float | None) -> Check:
+    """Is the clock later than this release and than what was written here before?"""
+    if now < _BUILT:
+        return Check(
+            "clock",
+            Finding.PROBLEM,
+            f"{now:%Y-%m-%d %H:%M} UTC is in the past",
+            "set the clock, or run an NTP client",
+        )
+    if newest is not None and newest > now.timestamp() + 3600:
+        return Check(
+            "clock",
+            Finding.WARNING,
+            f"{now:%Y-%m-%d %H:%M} UTC is before the database was last written",
+            "set the clock",
+        )
+    return Check("clock", Finding.OK, f"{now:%Y-%m-%d %H:%M} UTC")
+
+
+def readable_folder(name: str, folder: Path) -> Check:
+    """Can seeds be read here?"""
+    try:
+        with os.scandir(folder) as entries:
+            unreadable = next(
+                (one.name for one in entries if one.is_file() and not os.access(one.path, os.R_OK)),
+                None,
+            )
+    except FileNotFoundError:
+        return Check(
+            name,
+            Finding.WARNING,
+            f"{folder} is not there",
+            "make it, or correct seeds.paths; until then nothing is withdrawn",
+        )
+    except OSError as error:
+        return Check(
+            name,
+            Finding.PROBLEM,
+            f"{folder}: {error.strerror}",
+            "make it a folder that this user may read",
+        )
+    if unreadable:
+        return Check(
+            name,
+            Finding.PROBLEM,
+            f"{folder / unreadable} may not be read",
+            "chmod a+r, or change its owner",
+        )
+    return Check(name, Finding.OK, f"{folder} can be read")
+
+
+def writable_folder(name: str, folder: Path) -> Check:
+    """Can files be written here, made durable and renamed?"""
+    place = next((one for one in (folder, *folder.parents) if one.exists()), folder)
+    try:
+        started = time.perf_counter()
+        handle, path = tempfile.mkstemp(prefix=".doctor-", dir=place)
+        renamed = f"{path}.done"
+        try:
+            os.write(handle, b"x" * 4096)
+            os.fsync(handle)
+            Path(path).rename(renamed)
+            directory = os.open(place, os.O_RDONLY)
+            try:
+                os.fsync(directory)
+            finally:
+                os.close(directory)
+        finally:
+            os.close(handle)
+            for leftover in (path, renamed):
+                Path(leftover).unlink(missing_ok=True)
+        seconds = time.perf_counter() - started
+    except OSError as error:
+        return Check(
+            name,
+            Finding.PROBLEM,
+            f"{place}: {error.strerror}",
+            "give this user the right to write there",
+        )
+    shown = f"{folder} can be written, {seconds * 1000:.1f} ms to make a file durable"
+    if place != folder:
+        shown += " (it will be made)"
+    if seconds > _SLOW_FSYNC:
+        return Check(
+            name,
+            Finding.WARNING,
+            shown,
+            "captures will be slow; a local disk is faster than a network one",
+        )
+    return Check(name, Finding.OK, shown)
+
+
+def disk_space(folder: Path, *, min_free: int) -> Check:
+    """Is there room for captures?"""
+    from feedsvc.settings import format_size
+
+    place = next(one for one in (folder, *folder.parents) if one.exists())
+    free = shutil.disk_usage(place).free
+    shown = f"{format_size(free)} free at {place}"
+    if free < min_free:
+        return Check(
+            "disk",
+            Finding.PROBLEM,
+            f"{shown}, archive.min_free is {format_size(min_free)}",
+            "free some space; captures have stopped",
+        )
+    if free < 5 * min_free:
+        return Check("disk", Finding.WARNING, shown, f"captures stop at {format_size(min_free)}")
+    return Check("disk", Finding.OK, shown)
+
+
+def port(host: str, number: int) -> Check:
+    """Is the port free, or feedsvc's own?"""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, number))
+    except OSError as error:
+        if _answers(host, number):
+            return Check("port", Finding.OK, f"feedsvc answers at {host}:{number}")
+        return Check(
+            "port",
+            Finding.PROBLEM,
+            f"{host}:{number}: {error.strerror}",
+            "set web.port to a free one, for example FEEDSVC_WEB__PORT=8081, or stop what uses it",
+        )
+    return Check("port", Finding.OK, f"{host}:{number} is free")
+
+
+def _answers(host: str, number: int) -> bool:
+    target = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    connection = http.client.HTTPConnection(target, number, timeout=2)
+    try:
+        connection.request("GET", "/metrics")
+        answer = connection.getresponse()
+        return answer.status == 200 and b"feedsvc_" in answer.read(1 << 16)
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def examine(load: Callable[[], Settings]) -> Iterator[Check]:
+    """Yield every check, each on its own: one problem never hides another."""
+    yield python_version(sys.version_info[:2])
+    try:
+        settings = load()
+    except FeedsvcError as error:
+        yield clock(datetime.now(UTC), None)
+        yield from (
+            Check("config", Finding.PROBLEM, line, "correct it; the other checks need it")
+            for line in str(error).splitlines()
+        )
+        return
+    yield Check("config", Finding.OK, f"{settings.root}")
+    yield from _site_checks(settings)
+
+
+def _site_checks(settings: Settings) -> Iterator[Check]:
+    root = settings.root
+    database = _database_file(settings)
+    if database is not None:
+        yield sqlite_version(sqlite3.sqlite_version_info)
+    yield clock(
+        datetime.now(UTC), database.stat().st_mtime if database and database.exists() else None
+    )
+    for path in settings.seeds.paths:
+        yield readable_folder("seeds", root / path)
+    if database is not None:
+        yield writable_folder("data", database.parent)
+    if "://" not in settings.archive.store:
+        yield writable_folder("archive", root / settings.archive.store)
+    yield writable_folder("feeds", root / settings.feeds.dir)
+    yield disk_space(root / settings.archive.store, min_free=settings.archive.min_free)
+    yield port(settings.web.host, settings.web.port)
+    yield _attempt("topics", lambda: _topics(settings), remedy="correct config/topics.toml")
+    if database is not None and not database.exists():
+        yield Check("database", Finding.OK, f"{database} will be made at first use")
+    else:
+        yield _attempt("database", lambda: _schema(settings), remedy="see the message")
+    yield _attempt(
+        "guard",
+        lambda: _guard(settings),
+        remedy="do not capture with this installation; install feedsvc anew",
+    )
+
+
+def _attempt(name: str, check: Callable[[], str], *, remedy: str) -> Check:
+    try:
+        return Check(name, Finding.OK, check())
+    except FeedsvcError as error:
+        return Check(name, Finding.PROBLEM, str(error), remedy)
+    except OSError as error:
+        return Check(
+            name,
+            Finding.PROBLEM,
+            f"{error.filename or name}: {error.strerror}",
+            "check its owner and permissions",
+        )
+
+
+def _topics(settings: Settings) -> str:
+    from feedsvc.cli.site import read_classifier
+
+    return f"{len(read_classifier(settings).topics)} topics"
+
+
+def _schema(settings: Settings) -> str:
+    from feedsvc.storage.database import Database, database_url
+
+    database = Database(database_url(settings.database.url, root=settings.root))
+    try:
+        return f"schema {database.schema()}"
+    finally:
+        database.close()
+
+
+def _guard(settings: Settings) -> str:
+    from feedsvc.capture.http import Fetcher
+
+    fetcher = Fetcher(
+        user_agent=settings.archive.user_agent, allow_hosts=settings.archive.allow_hosts
+    )
+    try:
+        fetcher.self_test()
+    finally:
+        fetcher.close()
+    return "no fetch reaches a private address"
+
+
+def _database_file(settings: Settings) -> Path | None:
+    """Return where SQLite keeps the site's data, None for another database."""
+    kind, _, path = settings.database.url.partition(":///")
+    return settings.root / path.partition("?")[0] if kind == "sqlite" else None

@@ -1,0 +1,98 @@
+"""Everything of the service that is made anew when the settings change."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+
+from feedsvc.daemon.timetable import Timetable
+from feedsvc.daemon.watch import Watcher
+from feedsvc.daemon.work import Work
+from feedsvc.logs import logger
+from feedsvc.runtime import Runtime, open_runtime
+from feedsvc.settings import Settings
+
+log = logger(__name__)
+
+
+class Generation:
+    """One runtime and what works with it, from one reading of the settings to the next."""
+
+    def __init__(self, settings: Settings, *, working: bool) -> None:
+        """Open the site; raises what open_runtime raises. Nothing runs before ``start``."""
+        self.settings = settings
+        self._closing = ExitStack()
+        self.runtime: Runtime = self._closing.enter_context(open_runtime(settings))
+        self._timetable: Timetable | None = None
+        self._watcher: Watcher | None = None
+        self._work: Work | None = None
+        if working:
+            self._prepare(settings)
+
+    def _prepare(self, settings: Settings) -> None:
+        def later(name: str, function: Callable[[], None], seconds: float) -> None:
+            timetable.soon(name, function, seconds=seconds)
+
+        work = Work(self.runtime, later=later)
+        schedule = settings.schedule
+        timetable = Timetable(
+            {
+                "ingest": (schedule.ingest, work.ingest),
+                "capture": (schedule.capture, work.capture),
+                "publish": (schedule.publish, work.publish),
+                "verify": (schedule.verify, work.verify),
+            }
+        )
+        folders = {path: settings.root / path for path in settings.seeds.paths}
+        self._work, self._timetable = work, timetable
+        self._watcher = Watcher(folders, work.ingest)
+
+    def start(self, *, then: Callable[[], None]) -> None:
+        """Load and publish at once, then call ``then`` and begin to capture, watch and tick."""
+        work, timetable, watcher = self._work, self._timetable, self._watcher
+        if work is None or timetable is None or watcher is None:
+            then()
+            return
+
+        def first() -> None:
+            work.first()
+            then()
+            work.capture()
+
+        timetable.start()
+        timetable.soon("first", first)
+        watcher.start()
+
+    def is_alive(self) -> bool:
+        """Tell whether the scheduler lives."""
+        return self._timetable is None or self._timetable.is_alive()
+
+    def clock_was_set_back(self) -> None:
+        """Count every interval from now on."""
+        if self._timetable is not None:
+            log.warning("clock.set_back", remedy="schedules begin again")
+            self._timetable.begin_again()
+
+    def stop(self) -> None:
+        """Start nothing more; captures hand back what they hold."""
+        if self._work is not None:
+            self._work.stop.set()
+        if self._timetable is not None:
+            self._timetable.stop()
+        if self._watcher is not None:
+            self._watcher.stop()
+
+    def finish(self, *, seconds: float) -> bool:
+        """Wait for what runs and close the site; False if something still runs after that time."""
+        if self._work is not None and not self._work.finish(seconds=seconds):
+            return False
+        self._closing.close()
+        return True
+
+    def retire(self, *, seconds: float) -> None:
+        """Stop, and close as soon as the last job has ended, without waiting here."""
+        self.stop()
+        threading.Thread(
+            target=lambda: self.finish(seconds=seconds), name="feedsvc-retire", daemon=True
+        ).start()
