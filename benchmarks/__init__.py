@@ -1,0 +1,1 @@
+"""Measurements of feedsvc: `make bench`, or `python -m benchmarks --help`."""
