@@ -134,7 +134,6 @@ class Runtime:
             user_agent=agent,
             allow_hosts=archive.allow_hosts,
             timeout=archive.timeout,
-            deadline=archive.deadline,
             max_size=archive.max_page,
             connections=archive.concurrency * 2,
         )

@@ -52,7 +52,13 @@ def absolute(url: str) -> str:
     if port is not None:
         netloc += f":{port}"
     return urlunsplit(
-        (parts.scheme.lower(), netloc, _quote(parts.path), _quote(parts.query), _quote(parts.fragment))
+        (
+            parts.scheme.lower(),
+            netloc,
+            _quote(parts.path),
+            _quote(parts.query),
+            _quote(parts.fragment),
+        )
     )
 
 

@@ -46,36 +46,27 @@ def _stay_inside(event: str, arguments: tuple[object, ...]) -> None:
     elif event == "socket.getaddrinfo" and arguments[0] is not None:
         host = arguments[0]
         name = (host.decode("ascii") if isinstance(host, bytes) else str(host)).rstrip(".").lower()
-        if not (
-            _is_address(name)
-            or _is_number(name)
-            or name.endswith(_RESERVED)
-            or name in {"", socket.gethostname()}
-        ):
+        reserved = name.endswith(_RESERVED) or name in {"", socket.gethostname().lower()}
+        if _address(name) is None and not reserved:
             raise Outside(f"looking up {name}")
 
 
-def _is_address(host: str) -> bool:
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Read an address in any spelling that look-ups take (127.1, 0x7f000001), None for a name."""
     try:
-        ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        return False
-    return True
-
-
-def _is_number(host: str) -> bool:
-    """Tell whether a resolver reads host as an IPv4 address, as it does `127.1` and `0x7f.1`."""
-    try:
-        socket.inet_aton(host)
+        return ipaddress.IPv4Address(socket.inet_aton(host))
     except OSError:
-        return False
-    return True
+        pass
+    try:
+        return ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return None
 
 
 def _is_loopback(host: str) -> bool:
-    if not _is_address(host):
+    address = _address(host)
+    if address is None:
         return host in {"", "localhost"}
-    address = ipaddress.ip_address(host.partition("%")[0])
     return address.is_loopback or address.is_unspecified
 
 

@@ -47,7 +47,7 @@ def test_every_key_has_a_default_so_no_file_is_needed(site: Path) -> None:
     assert settings.root == site.resolve()
     assert settings.site.base_url == "http://127.0.0.1:8080"
     assert settings.seeds.paths == ("seeds",)
-    assert settings.archive.deadline == 120.0
+    assert settings.archive.deadline == 600.0
     assert settings.archive.max_page == 100 << 20
     assert set(settings.origins.values()) == {"default"}
 

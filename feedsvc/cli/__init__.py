@@ -71,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _misused(error: Exception) -> int:
     """Say what is wrong with a command line; one that names no command gets the help."""
-    message = cast("str", error.format_message())  # type: ignore[attr-defined]
+    message = cast("str", error.format_message())  # type: ignore[attr-defined]  # typer vendors click without types
     context = getattr(error, "ctx", None)
     if message.startswith("Usage:"):
         typer.echo(message, err=True)

@@ -209,7 +209,7 @@ def port(host: str, number: int) -> Check:
 
 
 def _answers(host: str, number: int) -> bool:
-    target = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    target = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - to connect to, not to listen on
     connection = http.client.HTTPConnection(target, number, timeout=2)
     try:
         connection.request("GET", "/metrics")

@@ -127,8 +127,8 @@ def _traceback(error: Exception) -> str:
 def _write(stream: object, text: str) -> None:
     """Write to stdout or stderr; one that is gone or full cannot be told about."""
     try:
-        stream.write(text)  # type: ignore[attr-defined]
-        stream.flush()  # type: ignore[attr-defined]
+        stream.write(text)  # type: ignore[attr-defined]  # any object with write() may be there
+        stream.flush()  # type: ignore[attr-defined]  # any object with flush() may be there
     except (OSError, ValueError):
         _close_quietly()
 

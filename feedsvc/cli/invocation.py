@@ -162,6 +162,6 @@ def _present_as(run: Callable[..., None], function: Callable[..., int | None]) -
             for name, (kind, default) in _SHARED.items()
         ),
     ]
-    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # a function may be given a signature
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     run.__name__ = function.__name__

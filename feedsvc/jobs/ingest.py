@@ -11,7 +11,7 @@ from pathlib import Path
 
 from feedsvc.errors import ConfigurationError
 from feedsvc.ingest import PARSER_VERSION
-from feedsvc.ingest.files import look, scan
+from feedsvc.ingest.files import FoundSeed, look, scan
 from feedsvc.jobs.decide import Decider, Decision, held, ids_of, keys_of, missing
 from feedsvc.jobs.load import Found, Loaded, load_all
 from feedsvc.jobs.running import recorded, silent
@@ -66,7 +66,17 @@ class _Look:
     found: dict[str, Found] = field(default_factory=dict)
     known: dict[str, tuple[FileStamp, SeedState, int]] = field(default_factory=dict)
     absent: set[str] = field(default_factory=set)
-    """Folders that cannot be looked into."""
+    """Folders that cannot be looked into: what they hold is not gone."""
+
+    def add(self, folder: Path, seed: FoundSeed) -> None:
+        """Note what a scan came across: a seed, or a folder that cannot be listed."""
+        self.found[seed.name] = Found(str(folder), seed)
+        if seed.relative.endswith("/"):
+            self.absent.add(seed.name.rstrip("/"))
+
+    def hides(self, name: str) -> bool:
+        """Tell whether a seed lies in a folder that cannot be looked into."""
+        return any(name.startswith(f"{folder}/") for folder in self.absent)
 
 
 class _Ingest:
@@ -119,7 +129,7 @@ class _Ingest:
                 seen.absent.add(name)
                 continue
             for seed in scan(folder, name=name):
-                seen.found[seed.name] = Found(str(folder), seed)
+                seen.add(folder, seed)
         self.progress("looking", len(seen.found), None)
         with self.runtime.database.reading() as store:
             seen.known = store.seed_stamps()
@@ -137,13 +147,11 @@ class _Ingest:
                 path = folder / relative
                 if path.is_dir() and not path.is_symlink():
                     for seed in scan(path, name=one):
-                        full = seed.name[len(name) + 1 :]
-                        again = look(folder, full, name=name)
-                        if again is not None:
-                            seen.found[again.name] = Found(str(folder), again)
+                        inner = f"{relative}/{seed.relative}".lstrip("/")
+                        seen.add(folder, replace(seed, relative=inner))
                     below.append(one)
                 elif (single := look(folder, relative, name=name)) is not None:
-                    seen.found[single.name] = Found(str(folder), single)
+                    seen.add(folder, single)
                 else:
                     below.append(one)
         with self.runtime.database.reading() as store:
@@ -276,9 +284,9 @@ class _Ingest:
         by_folder: dict[str, list[str]] = {}
         for one in lost:
             by_folder.setdefault(self._folder_of(one.name), []).append(one.name)
-        keep: set[str] = set()
+        keep = {one.name for one in lost if seen.hides(one.name)}
         for folder, names in by_folder.items():
-            if folder in seen.absent or held(len(names), store.seed_count(folder), recent):
+            if held(len(names), store.seed_count(folder), recent):
                 keep.update(names)
         return keep
 
@@ -335,12 +343,10 @@ class _Alive:
         self._complete = complete
 
     def __call__(self, name: str) -> bool:
-        if name in self._seen.found:
+        if name in self._seen.found or self._seen.hides(name):
             return True
         for folder, path in self._folders.items():
             if name.startswith(f"{folder}/"):
-                if folder in self._seen.absent:
-                    return True
                 if self._complete:
                     return False
                 return look(path, name[len(folder) + 1 :], name=folder) is not None

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from feedsvc.classify import Classifier
-from feedsvc.errors import SeedBusy, SeedRejected
+from feedsvc.errors import SeedBusy, SeedRejected, Temporary
 from feedsvc.ingest import parse_seed
 from feedsvc.ingest.files import FoundSeed, read
 from feedsvc.model import FileStamp, ParsedArticle, TopicScore, content_digest
@@ -97,7 +97,7 @@ def load(found: Found, *, classifier: Classifier, limit: int, known: Mapping[str
         content, stamp = read(Path(found.folder), seed, limit=limit)
     except SeedRejected as problem:
         return Loaded(seed.name, seed.stamp, problem=problem)
-    except SeedBusy:
+    except (SeedBusy, Temporary):
         return Loaded(seed.name, seed.stamp, busy=True)
     digest = hashlib.sha256(content).hexdigest()
     if known.get(seed.name) == digest:

@@ -132,8 +132,8 @@ class _Writer:
     def write_index(self) -> None:
         """Write the list of all feeds."""
         with self._runtime.database.reading() as store:
-            feeds = [(topic, max(1, count)) for topic, count in store.feed_counts()]
-        self._put(INDEX, opml(self._runtime.site, feeds))
+            topics = store.topics_in_use()
+        self._put(INDEX, opml(self._runtime.site, topics))
 
     def _put(self, name: str, data: bytes) -> None:
         blobs = self._runtime.feeds

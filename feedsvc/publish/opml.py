@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from xml.sax.saxutils import escape, quoteattr
 
 from feedsvc.model import ALL, Site, Topic
 from feedsvc.publish.compose import feed_title, feed_url, home, tidy
 
 
-def opml(site: Site, feeds: Sequence[tuple[Topic, int]]) -> bytes:
+def opml(site: Site, topics: Iterable[Topic]) -> bytes:
     """Return `feeds/index.opml`: the feed of all articles, then those of the topics by name.
 
-    ``feeds`` holds topics and how many articles each has; empty topics have no feed and are not
-    listed. Each feed is listed once, as Atom. Without dates, so that the same topics give the
-    same bytes.
+    ``topics`` are those that have feeds. Each feed is listed once, as Atom. Without dates, so that
+    the same topics give the same bytes.
     """
     site = tidy(site)
-    topics = {topic.slug: topic for topic, articles in feeds if articles and topic.slug != ALL}
+    unique = {topic.slug: topic for topic in topics if topic.slug != ALL}
     named = sorted(
-        topics.values(), key=lambda topic: (feed_title(site, topic).casefold(), topic.slug)
+        unique.values(), key=lambda topic: (feed_title(site, topic).casefold(), topic.slug)
     )
     everything = Topic(slug=ALL, label=ALL)
     lines = [

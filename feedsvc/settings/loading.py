@@ -60,7 +60,7 @@ def load_settings(
         section, _, name = key.partition(".")
         nested[section][name] = value
     try:
-        settings = Settings(root=root, origins=MappingProxyType(origins), **nested)  # type: ignore[arg-type]
+        settings = Settings(root=root, origins=MappingProxyType(origins), **nested)  # type: ignore[arg-type]  # checked by pydantic
     except ValidationError as error:
         problems += [_explain(item, origins) for item in error.errors()]
     else:
@@ -211,7 +211,7 @@ def _complete(settings: Settings) -> Settings:
     """Fill in the values whose default follows from others."""
     site, web, archive = settings.site, settings.web, settings.archive
     if settings.origins["site.base_url"] == DEFAULT:
-        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(web.host, web.host)  # noqa: S104
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(web.host, web.host)  # noqa: S104 - to connect to, not to listen on
         host = f"[{host}]" if ":" in host and not host.startswith("[") else host
         site = site.model_copy(update={"base_url": f"http://{host}:{web.port}"})
     if not archive.user_agent:

@@ -79,7 +79,7 @@ class ArchiveSettings(Section):
     per_host: Count = 2
     per_host_delay: Duration = 1.0
     timeout: Timeout = 20.0
-    deadline: Timeout = 120.0
+    deadline: Timeout = 600.0
     max_page: Size = 100 << 20
     max_total: Size = 300 << 20
     max_requisites: Annotated[int, BeforeValidator(no_flag), Field(ge=0)] = 300

@@ -112,17 +112,6 @@ class FeedStore:
             found |= {row.article_id: to_snapshot(row) for row in rows}
         return found
 
-    def feed_counts(self) -> list[tuple[Topic, int]]:
-        """Return every topic that has feeds and how many entries it ever had, `all` first."""
-        last = func.max(sequence.c.position)
-        rows = self.connection.execute(
-            select(topics, func.coalesce(last, 0).label("entries"))
-            .outerjoin(sequence, sequence.c.slug == topics.c.slug)
-            .group_by(*topics.c)
-            .order_by(case((topics.c.slug == ALL, 0), else_=1), topics.c.label, topics.c.slug)
-        )
-        return [(to_topic(row), row.entries) for row in rows]
-
     def feed_files(self) -> dict[str, tuple[str, int]]:
         """Return SHA-256 and size of every feed file written, by name."""
         rows = self.connection.execute(select(feed_files))

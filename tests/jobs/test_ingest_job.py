@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -166,6 +167,30 @@ def test_a_missing_folder_withdraws_nothing(runtime: Runtime, seeds: Seeds) -> N
     assert "--accept-deletions" in report.problems[0].remedy
     seeds.folder.with_name("unmounted").rename(seeds.folder)
     assert only(jobs.ingest_seeds(runtime)) == {"unmodified": 5}
+
+
+def test_what_lies_in_a_folder_that_cannot_be_listed_is_not_gone(
+    runtime: Runtime, seeds: Seeds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seeds.write("a.md", title="A", url="https://example.org/a")
+    seeds.write("sub/b.md", title="B", url="https://example.org/b")
+    jobs.ingest_seeds(runtime)
+    # Root may list every folder, so the refusal has to come from the rim: the system call.
+    listing = os.scandir
+
+    def refusing(path: Any = ".") -> Any:
+        if str(path).rstrip("/").endswith("/sub"):
+            raise PermissionError(13, "Permission denied")
+        return listing(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", refusing)
+        report = jobs.ingest_seeds(runtime)
+    assert (report.withdrawn, report.held, report.failed) == (0, 1, 1)
+    assert any("Permission" in problem.reason for problem in report.problems)
+    assert published(runtime) == ["A", "B"]
+    report = jobs.ingest_seeds(runtime)
+    assert only(report) == {"unmodified": 2}
 
 
 def test_an_empty_folder_withdraws_nothing(runtime: Runtime, seeds: Seeds) -> None:

@@ -99,7 +99,7 @@ def test_hostile_words_for_the_site_and_its_topics_do_no_harm(
     topic = Topic(slug="own", label=text, definition=text)
     feed = compose_feed(topic, [make_item(1)], site=site, entry_link="article")
     assert broken(feed, complaints) == []
-    etree.fromstring(opml(site, [(topic, 1)]))
+    etree.fromstring(opml(site, [topic]))
 
 
 @settings(

@@ -22,34 +22,27 @@ def outlines(data: bytes) -> list[dict[str, str]]:
 def test_list_is_written_as_agreed(
     site: Site, conflict: Topic, syndication: Topic, golden: Golden
 ) -> None:
-    golden("index.opml", opml(site, [(syndication, 1), (conflict, 5)]))
+    golden("index.opml", opml(site, [syndication, conflict]))
 
 
 def test_order_of_topics_makes_no_difference(
     site: Site, conflict: Topic, syndication: Topic, every: Topic
 ) -> None:
-    feeds = [(conflict, 5), (syndication, 1), (every, 6)]
+    feeds = [conflict, syndication, every]
     assert opml(site, feeds) == opml(site, feeds[::-1])
 
 
 def test_feed_of_everything_stands_first_even_where_nothing_is_stored(
     site: Site, every: Topic
 ) -> None:
-    assert opml(site, []) == opml(site, [(every, 0)])
+    assert opml(site, []) == opml(site, [every])
     [only] = outlines(opml(site, []))
     assert only["xmlUrl"] == "http://127.0.0.1:8080/feeds/all.atom"
     assert only["htmlUrl"] == "http://127.0.0.1:8080/"
 
 
-def test_topic_without_articles_has_no_feed_and_is_not_listed(
-    site: Site, conflict: Topic, syndication: Topic
-) -> None:
-    listed = outlines(opml(site, [(conflict, 0), (syndication, 2)]))
-    assert [one["xmlUrl"].rpartition("/")[2] for one in listed] == ["all.atom", "syndication.atom"]
-
-
 def test_outline_has_what_validators_and_readers_want(site: Site, conflict: Topic) -> None:
-    outline = outlines(opml(site, [(conflict, 1)]))[1]
+    outline = outlines(opml(site, [conflict]))[1]
     assert outline == {
         "type": "rss",
         "text": "Standards Digest: Conflict, war and peace",
@@ -60,5 +53,5 @@ def test_outline_has_what_validators_and_readers_want(site: Site, conflict: Topi
 
 
 def test_markup_in_a_label_reads_the_same_as_text_and_as_html(site: Site) -> None:
-    outline = outlines(opml(site, [(Topic(slug="x", label='<b> & "q"'), 1)]))[1]
+    outline = outlines(opml(site, [Topic(slug="x", label='<b> & "q"')]))[1]
     assert outline["text"] == 'Standards Digest: ‹b› & "q"'

@@ -1,0 +1,156 @@
+"""What a `kill -9` may do: repeat work, never lose or double a result."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from feedsvc import jobs
+from feedsvc.runtime import Runtime
+from tests.jobs.site import BODY, Seeds, open_site
+from tests.origin import Listener, Origin
+
+COUNT = 12
+
+
+@pytest.fixture
+def origin() -> Iterator[Origin]:
+    """A web server that takes a moment for every page, so that kills hit captures."""
+    served = Origin()
+    listener = Listener(served)
+    yield served
+    listener.close()
+
+
+def fill(seeds: Seeds, origin: Origin) -> None:
+    body = "".join(f"<p>{part}</p>" for part in BODY.split("\n\n"))
+    origin.page("/style.css", b"p{}" * 2000, headers=(("Content-Type", "text/css"),))
+    for number in range(COUNT):
+        page = f"<html><head><link rel=stylesheet href=/style.css></head><h1>Report {number}</h1>"
+        origin.page(f"/{number}", (page + body + "</html>").encode())
+        url = origin.url(f"/{number}")
+        seeds.write(
+            f"{number}.md", title=f"Report {number}", url=url, date=f"2024-05-{number + 1:02}"
+        )
+
+
+def environment(origin: Origin) -> dict[str, str]:
+    return os.environ | {
+        "FEEDSVC_ARCHIVE__ALLOW_HOSTS": origin.host,
+        "FEEDSVC_ARCHIVE__PER_HOST_DELAY": "0s",
+    }
+
+
+def feedsvc(site: Path, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", "feedsvc", "--root", str(site), "--json", *arguments]
+
+
+def finish(site: Path, origin: Origin, *arguments: str) -> dict[str, object]:
+    done = subprocess.run(
+        feedsvc(site, *arguments),
+        env=environment(origin),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    report: dict[str, object] = json.loads(done.stdout)
+    return report
+
+
+def feeds_without_snapshots(site: Path) -> dict[str, bytes]:
+    """Feed files; which snapshot an entry leads to is chance, so captures come afterwards."""
+    return {path.name: path.read_bytes() for path in (site / "feeds").iterdir()}
+
+
+def test_kills_at_any_moment_lose_nothing_and_double_nothing(
+    site: Path, seeds: Seeds, origin: Origin, tmp_path: Path
+) -> None:
+    fill(seeds, origin)
+    reference = tmp_path / "reference"
+    (reference / "seeds").mkdir(parents=True)
+    fill(Seeds(reference / "seeds"), origin)
+    finish(reference, origin, "rebuild")
+
+    for kill_after in (0.3, 0.45, 0.55, 0.65, 0.75, 0.9, 1.1):
+        process = subprocess.Popen(
+            feedsvc(site, "rebuild", "--capture"),
+            env=environment(origin),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            process.wait(kill_after)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.wait(10)
+        for path in (site / "feeds").glob("[a-z]*"):
+            assert path.read_bytes().rstrip().endswith((b"</feed>", b"</rss>", b"</opml>"))
+
+    report = finish(site, origin, "rebuild", "--capture")
+    assert report["articles"] == COUNT
+    check(site, origin)
+    finish(site, origin, "publish")
+    assert finish(site, origin, "rebuild")["written"] == 0
+    names = feeds_without_snapshots(reference).keys()
+    assert feeds_without_snapshots(site).keys() == names
+
+
+def check(site: Path, origin: Origin) -> None:
+    """Every article is archived once, and everything at rest is known and whole."""
+    assert finish(site, origin, "verify")["damage"] == []
+    with open_site(site) as runtime:
+        assert jobs.status(runtime).archived == COUNT
+        assert in_flight(runtime) == 0
+        with runtime.database.reading() as store:
+            for article in store.newest(COUNT):
+                assert len(store.snapshots(article.id)) == 1
+        assert len(list(runtime.archive.stored())) == COUNT
+
+
+def in_flight(runtime: Runtime) -> int:
+    return jobs.status(runtime).in_flight
+
+
+def test_what_a_killed_run_had_leased_is_due_at_once(
+    site: Path, seeds: Seeds, origin: Origin
+) -> None:
+    fill(seeds, origin)
+    hung = origin.stopping
+
+    def hang(_connection: object, _seen: object) -> None:
+        reached.set()
+        hung.wait(30)
+
+    import threading
+
+    reached = threading.Event()
+    quick = origin.replies["/0"]
+    origin.raw("/0", hang)
+    finish(site, origin, "ingest")
+    process = subprocess.Popen(
+        feedsvc(site, "capture", "--article", "seeds/0.md"),
+        env=environment(origin),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    assert reached.wait(20)
+    process.kill()
+    process.wait(10)
+    with open_site(site) as runtime:
+        assert in_flight(runtime) == 1
+    stray = site / "data" / "snapshots" / "2026" / "11"
+    stray.mkdir(parents=True)
+    (stray / ".tmp-999999999-0").write_bytes(b"half a snapshot")
+    origin.replies["/0"] = quick
+    finish(site, origin, "capture")
+    assert list(stray.glob(".tmp-*")) == []
+    check(site, origin)
