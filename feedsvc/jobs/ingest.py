@@ -18,6 +18,7 @@ from feedsvc.jobs.running import recorded, silent
 from feedsvc.jobs.sort import with_choices
 from feedsvc.logs import logger
 from feedsvc.model import (
+    ALL,
     FileStamp,
     IngestReport,
     Progress,
@@ -269,7 +270,8 @@ class _Ingest:
             dead |= self.left & set(current)
             self.left = {id_ for id_ in dead if current[id_].withdrawn is None}
             self.withdrawn += len(self.left)
-            store.mark_dirty({*store.withdraw(sorted(self.left), now=now), "all"})
+            if self.left:
+                store.mark_dirty({*store.withdraw(sorted(self.left), now=now), ALL})
         self.held = len(held_back)
         if self.held:
             log.error(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ from feedsvc.storage.store import Store
 from feedsvc.storage.tables import HEAD, alembic_version, metadata
 
 BUSY_SECONDS = 30.0
+_NEARLY_FULL = 1 << 20
 _PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=FULL",
@@ -233,13 +235,23 @@ def _translate(error: OperationalError, url: URL) -> Exception:
     text = str(error.orig)
     lowered = text.lower()
     where = url.render_as_string(hide_password=True)
-    if "full" in lowered or "no space" in lowered:
+    if "full" in lowered or "no space" in lowered or _is_disk_full(url):
         return OutOfSpace(f"{where}: the disk is full ({text}); free some space, nothing is lost")
     if "malformed" in lowered or "not a database" in lowered:
         return _damaged(url, text)
     if "readonly" in lowered or "unable to open" in lowered or "authentication" in lowered:
         return ConfigurationError(f"{where}: {text.strip()}; check database.url and permissions")
     return Temporary(f"{where}: {text.strip()}; try again")
+
+
+def _is_disk_full(url: URL) -> bool:
+    """Tell whether an error of any name comes from a full disk: SQLite says `disk I/O error` too."""
+    if url.get_backend_name() != "sqlite" or not url.database:
+        return False
+    try:
+        return shutil.disk_usage(Path(url.database).parent).free < _NEARLY_FULL
+    except OSError:
+        return False
 
 
 def _damaged(url: URL, text: str) -> DamageFound:

@@ -27,6 +27,8 @@ class TopicStore:
 
         ``fresh`` articles have none yet, which saves looking.
         """
+        if not scores:
+            return
         old = [article for article in scores if article not in fresh]
         left = self._left(old)
         for part in chunks(old):

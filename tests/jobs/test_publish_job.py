@@ -87,6 +87,18 @@ def test_a_change_touches_its_topics_only(runtime: Runtime, seeds: Seeds, site: 
     }
 
 
+def test_what_changes_no_article_makes_nothing_wait_for_publication(
+    runtime: Runtime, seeds: Seeds
+) -> None:
+    load(runtime, seeds)
+    bad = seeds.write("bad.md", text="# Only a title\n")
+    jobs.ingest_seeds(runtime)
+    assert jobs.status(runtime).dirty == 0
+    bad.unlink()
+    jobs.ingest_seeds(runtime)
+    assert jobs.status(runtime).dirty == 0
+
+
 def test_the_same_seeds_give_the_same_bytes_in_any_order(tmp_path: Path) -> None:
     trees = []
     for number, order in enumerate((range(8), reversed(range(8)))):
