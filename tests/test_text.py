@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from feedsvc.text import clean, is_clean, printable, shorten, single_line
+from feedsvc.text import clean, is_clean, nfc, printable, shorten, single_line
 
 ANY = st.text(st.characters(exclude_categories=()), max_size=60)
 
@@ -43,3 +43,15 @@ def test_a_line_is_cut_at_a_word() -> None:
     assert shorten("one two three four five", 15) == "one two three…"
     assert shorten("one two", 15) == "one two"
     assert shorten("x" * 30, 10) == "x" * 9 + "…"
+
+
+@given(ANY)
+def test_composing_is_that_of_unicode(text: str) -> None:
+    assert nfc(text) == unicodedata.normalize("NFC", text)
+
+
+def test_a_heap_of_marks_is_cut_and_costs_no_more_than_other_text() -> None:
+    # Sorting it whole would take minutes: this test would not end.
+    heap = "a" + "\u0301\u0323" * 200_000 + "b" + "=" * 500
+    assert len(nfc(heap)) < 600
+    assert nfc(heap).endswith("b" + "=" * 500)

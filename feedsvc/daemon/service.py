@@ -94,7 +94,7 @@ class Service:
         watchdog = watchdog_seconds()
         tick = min(_TICK_SECONDS, watchdog / 3) if watchdog else _TICK_SECONDS
         offset = _wall_offset()
-        while not self._signals.stop.is_set() and (self._web is None or self._web.is_alive()):
+        while not self._signals.stopping and (self._web is None or self._web.is_alive()):
             if self._signals.wait(tick):
                 self._reload()
             before, offset = offset, _wall_offset()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html as html_entities
 import re
-import unicodedata
 from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING
@@ -14,7 +13,7 @@ from feedsvc import urls
 from feedsvc.errors import SeedRejected
 from feedsvc.ingest import tame
 from feedsvc.ingest.commonmark import to_html
-from feedsvc.text import clean
+from feedsvc.text import clean, nfc
 
 if TYPE_CHECKING:
     import nh3
@@ -78,9 +77,7 @@ def render(source: str, *, base: str | None) -> str:
     if "\u0338" in cleaned:
         # Composed with the > of a tag before it, the stroke would swallow that.
         cleaned = cleaned.replace(">\u0338", ">&#824;")
-    return unicodedata.normalize(
-        "NFC", _absolute_links(cleaned, base) if "=" in cleaned else cleaned
-    )
+    return nfc(_absolute_links(cleaned, base) if "=" in cleaned else cleaned)
 
 
 def _check_size(size: int, what: str) -> None:
@@ -196,7 +193,7 @@ def to_text(html: str) -> str:
     if "\n\n\n" in text:
         text = _BLANKS.sub("\n\n", text)
     text = text.replace(_BETWEEN, "\n\n").strip()
-    return unicodedata.normalize("NFC", html_entities.unescape(text))
+    return nfc(html_entities.unescape(text))
 
 
 def _folded(html: str) -> str:

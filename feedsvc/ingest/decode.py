@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import codecs
-import unicodedata
 from dataclasses import dataclass
 
 from feedsvc.errors import SeedRejected
-from feedsvc.text import REPLACEMENT, clean
+from feedsvc.text import REPLACEMENT, clean, nfc
 
 # UTF-32 first: its little-endian mark begins with that of UTF-16.
 _MARKS = (
@@ -49,7 +48,7 @@ def decode(content: bytes) -> Decoded:
             f"{_count(repaired, 'character')} that XML forbids (NUL, control characters) "
             f"replaced by U+FFFD, the first in line {_first_line(text, kept)}"
         )
-    return Decoded(unicodedata.normalize("NFC", kept).lstrip("\ufeff"), tuple(warnings))
+    return Decoded(nfc(kept).lstrip("\ufeff"), tuple(warnings))
 
 
 def _to_text(content: bytes) -> tuple[str, list[str]]:
