@@ -14,6 +14,8 @@ _BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _SPACE = re.compile(r"\s+")
 _MARKS = 30
+_HIGH = re.compile("[\u0300-\U0010ffff]{31}")
+"""Every combining mark is among these; looking for them is quicker than for what is no letter."""
 _NO_LETTERS = re.compile(r"[^\w\s]{31,}")
 _PASSWORD = re.compile(r"(?<=://)([^\s/:@]*):[^\s/@]+@")
 _SECRET = re.compile(
@@ -39,7 +41,9 @@ def nfc(text: str) -> str:
     """
     if text.isascii():
         return text
-    return unicodedata.normalize("NFC", _NO_LETTERS.sub(_fewer_marks, text))
+    if _HIGH.search(text):
+        text = _NO_LETTERS.sub(_fewer_marks, text)
+    return unicodedata.normalize("NFC", text)
 
 
 def _fewer_marks(found: re.Match[str]) -> str:
@@ -54,6 +58,8 @@ def _fewer_marks(found: re.Match[str]) -> str:
 
 def single_line(text: str) -> str:
     """Return text as one clean NFC line: white space folded, directional overrides removed."""
+    if text.isascii() and text.isprintable() and "  " not in text:
+        return text.strip()  # most lines: nothing in them could need more
     folded = _SPACE.sub(" ", _BIDI.sub("", clean(text))).strip()
     return nfc(folded)
 

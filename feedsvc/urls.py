@@ -18,8 +18,10 @@ _TRACKING = re.compile(
     r"(utm_\w+|fbclid|gclid|dclid|gbraid|wbraid|msclkid|yclid|twclid|igshid|mc_cid|mc_eid|_hsenc|_hsmi|mkt_tok|ref_src)",
     re.IGNORECASE,
 )
+_WWW = re.compile(r"www\d*\.")
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
+_DOT = re.compile("%2e", re.IGNORECASE)
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029<>\"{}|\\^`\ud800-\udfff]")
 
 
@@ -102,9 +104,36 @@ def normalise(url: str) -> str:
     return urlunsplit(("https", netloc, path, _unescape(query), ""))
 
 
+def surt(url: str) -> str:
+    """Return the form under which captures of one page are found: `org,example)/path?a=1&b=2`.
+
+    The Sort-friendly URI Reordering Transform of web archives. Beyond what `normalise` folds, the
+    case of letters, a leading `www.`, the order of parameters and a slash at the end make no
+    difference. Raises InvalidURL.
+    """
+    parts = urlsplit(normalise(url).lower())
+    host = parts.hostname or ""
+    if ":" in host:
+        host = f"[{host}]"
+    elif not host.replace(".", "").isdigit():
+        host = ",".join(reversed(_WWW.sub("", host, count=1).split(".")))
+    port = "" if parts.port is None else f":{parts.port}"
+    path = parts.path.rstrip("/") or "/"
+    query = "&".join(sorted(parts.query.split("&")))
+    return f"{host}{port}){path}{'?' if query else ''}{query}"
+
+
 def article_id(url: str | None, *, seed: str) -> str:
     """Return the UUIDv5 of the normalised original URL, or of the seed's name if there is none."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, normalise(url) if url else f"seed:{seed}"))
+
+
+def without_dots(url: str) -> str:
+    """Return an absolute URL as browsers send it: `.` and `..` resolved, also where escaped."""
+    if "/." not in url and "%2e" not in url.lower():
+        return url
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(path=_remove_dots(_DOT.sub(".", parts.path))))
 
 
 def host_of(url: str) -> str:

@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feedsvc.urls import InvalidURL, absolute, article_id, host_of, normalise
+from feedsvc.urls import (
+    InvalidURL,
+    absolute,
+    article_id,
+    host_of,
+    normalise,
+    surt,
+    without_dots,
+)
 
 
 @pytest.mark.parametrize(
@@ -90,3 +98,53 @@ def test_a_host_carries_its_port_where_that_is_not_the_default() -> None:
     assert host_of("https://Example.org:443/a") == "example.org"
     assert host_of("http://example.org:8000/a") == "example.org:8000"
     assert host_of("http://[::1]:8000/a") == "[::1]:8000"
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://www.Example.org:443/A/?b=2&a=1&utm_source=x#p", "org,example)/a?a=1&b=2"),
+        ("http://example.org", "org,example)/"),
+        ("https://www2.news.example.org/a", "org,example,news)/a"),
+        ("http://www.org/", "org)/"),
+        ("http://wwwx.example.org:8080/", "org,example,wwwx:8080)/"),
+        ("http://127.0.0.1:80/x", "127.0.0.1)/x"),
+        ("http://[::1]:81/x", "[::1]:81)/x"),
+        ("https://bücher.example/ä", "example,xn--bcher-kva)/%c3%a4"),
+    ],
+)
+def test_captures_of_one_page_are_found_under_one_key(url: str, expected: str) -> None:
+    assert surt(url) == expected
+
+
+@pytest.mark.parametrize("url", ["", "nonsense", "ftp://example.org/", "http://[x/"])
+def test_what_is_no_address_has_no_key(url: str) -> None:
+    with pytest.raises(InvalidURL):
+        surt(url)
+
+
+@given(
+    st.from_regex(
+        r"https?://(www\.)?[a-z]{1,5}\.org(:8080)?/[a-zA-Z0-9/%.]{0,9}(\?[a-c=&]{0,9})?",
+        fullmatch=True,
+    )
+)
+def test_the_key_of_a_page_does_not_change_with_its_spelling(url: str) -> None:
+    try:
+        key = surt(url)
+    except InvalidURL:
+        return
+    assert surt(normalise(url)) == surt(url.replace("http:", "https:") + "#part") == key
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("http://a.org/b/../c?x=../d", "http://a.org/c?x=../d"),
+        ("http://a.org/%2e%2E/c", "http://a.org/c"),
+        ("http://a.org/../..", "http://a.org/"),
+        ("http://a.org/b.c", "http://a.org/b.c"),
+    ],
+)
+def test_dots_are_resolved_as_browsers_do(url: str, expected: str) -> None:
+    assert without_dots(url) == expected

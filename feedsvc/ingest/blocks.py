@@ -62,7 +62,7 @@ def split_blocks(lines: list[str]) -> list[Block]:
         else:
             while number < last and _goes_on(lines[number]):
                 number += 1
-            found.append(Block(start, number, _kind(lines, start, number)))
+            found.append(Block(start, number, kind_of(lines, start, number)))
     return found
 
 
@@ -82,7 +82,8 @@ def _end_of_fence(lines: list[str], number: int, fence: str) -> int:
     return number
 
 
-def _kind(lines: list[str], start: int, end: int) -> Kind:
+def kind_of(lines: list[str], start: int, end: int) -> Kind:
+    """Return what lines that stand without a blank between are."""
     line = lines[start]
     text = line.lstrip(" ")
     if len(line) - len(text) > 3 or text.startswith("\t"):

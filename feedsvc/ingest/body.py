@@ -31,13 +31,14 @@ _MARKERS = re.compile(
 _MANY_BLANKS = re.compile(r"(?:\n[ \t]*){100,}\n")
 
 _LINKED = re.compile(
-    r'<(?P<tag>a|img|blockquote|q|del|ins)(?P<attributes>(?: [a-z-]+="[^"]*")+)>|(?P<end></a>)'
+    r'<(?P<tag>a|img|blockquote|q|del|ins)(?P<attributes>(?: [a-z-]+="[^"]*")*)>|(?P<end></a>)'
 )
 _ADDRESS = re.compile(r' (?P<name>href|src|cite)="(?P<url>[^"]*)"')
 _ALT = re.compile(r' alt="([^"]*)"')
 _PLAIN_URL = re.compile(
     r"https?://[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)+(?::\d{1,5})?(?:[/?#][A-Za-z0-9._~!$'()*+,;=:@/?#%-]*)?"
 )
+_EMPTY = re.compile(r"<p></p>\n?")
 _UNSAFE = re.compile(r"[ \"<>\\^`{|}]")
 _ESCAPED_HOST = re.compile(r"(?<=://)[^/?#]*%[^/?#]*")
 _MAIL = re.compile(r"mailto:[^\s\"<>@]+@[^\s\"<>@]+", re.IGNORECASE)
@@ -77,7 +78,9 @@ def render(source: str, *, base: str | None) -> str:
     if "\u0338" in cleaned:
         # Composed with the > of a tag before it, the stroke would swallow that.
         cleaned = cleaned.replace(">\u0338", ">&#824;")
-    return nfc(_absolute_links(cleaned, base) if "=" in cleaned else cleaned)
+    if "=" in cleaned or "<img" in cleaned:
+        cleaned = _absolute_links(cleaned, base)
+    return nfc(cleaned)
 
 
 def _check_size(size: int, what: str) -> None:
@@ -137,7 +140,9 @@ def _absolute_links(html: str, base: str | None) -> str:
             return _alternative(kept)
         return f"<{tag}{kept}>"
 
-    return _LINKED.sub(element, html)
+    linked = _LINKED.sub(element, html)
+    # A picture that was all of a paragraph leaves nothing of it.
+    return linked if "<p></p>" not in linked else _EMPTY.sub("", linked).strip()
 
 
 def _attribute(match: re.Match[str], tag: str, base: str | None) -> str:

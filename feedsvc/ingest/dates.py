@@ -5,8 +5,12 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta, timezone
-from functools import cache
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, date, datetime, timedelta, timezone
+from functools import lru_cache
+
+from feedsvc.ingest.datewords import ON, PUBLISHED, UPDATED, ZONES, is_weekday, month
 
 NOON = (12, 0, 0)
 """A date without a time is published at 12:00 UTC: the same day almost everywhere."""
@@ -20,55 +24,42 @@ class DateProblem(ValueError):
         self.remedy = remedy
 
 
-# Months in the languages whose names cannot be confused with another's; # parts the months.
-_MONTHS = """
-january jan janvier januar jänner enero ene gennaio gen janeiro januari январь января янв січень січня styczeń stycznia يناير ינואר
-# february feb février février fév februar febrero febbraio fevereiro fev februari февраль февраля фев лютий лютого luty lutego فبراير פברואר
-# march mar mars märz mär marzo março maart marts март марта марець березень березня marzec marca مارس מרץ
-# april apr avril avr abril abr aprile апрель апреля апр квітень квітня kwiecień kwietnia أبريل إبريل אפריל
-# may mai mayo maggio mag maio mei maj май мая травень травня maja مايو מאי
-# june jun juin juni junio giugno giu junho июнь июня июн червень червня czerwiec czerwca يونيو יוני
-# july jul juillet juil juli julio luglio lug julho июль июля июл липень липня lipiec lipca يوليو יולי
-# august aug août aout agosto ago augustus augusti август августа авг серпень серпня sierpień sierpnia أغسطس אוגוסט
-# september sep sept septembre septiembre settembre set setembro сентябрь сентября сен вересень вересня wrzesień września سبتمبر ספטמבר
-# october oct octobre oktober okt octubre ottobre ott outubro out oktobar октябрь октября окт жовтень жовтня październik października أكتوبر אוקטובר
-# november nov novembre noviembre novembro ноябрь ноября ноя листопада نوفمبر נובמבר
-# december dec décembre déc dezember dez diciembre dic dicembre dezembro декабрь декабря дек грудень грудня grudzień grudnia ديسمبر דצמבר
-"""
+def _label(words: str) -> re.Pattern[str]:
+    spaced = words.replace(" ", r"\s+")
+    return re.compile(rf"(?:{spaced})(?:\s+(?:{ON}))?\s*:?\s+(?=\S)", re.IGNORECASE)
 
-# RFC 822 §5.1 defines the American ones; the others have one meaning in the news.
-_ZONES = {
-    "z": 0, "ut": 0, "utc": 0, "gmt": 0, "wet": 0, "west": 60, "cet": 60, "cest": 120, "eet": 120, "eest": 180, "msk": 180, "jst": 540,
-    "est": -300, "edt": -240, "cst": -360, "cdt": -300, "mst": -420, "mdt": -360, "pst": -480, "pdt": -420,
-}  # fmt: skip
 
-_PREFIX = re.compile(
-    r"(?:date|published|posted|publication date|first published|veröffentlicht|publié|publicado|опубликовано)"
-    r"(?:\s+on)?\s*:?\s+(?=\S)",
-    re.IGNORECASE,
-)
-_UPDATED = re.compile(r"(?:last\s+)?(?:updated|modified)(?:\s+on)?\s*:?\s+(?=\S)", re.IGNORECASE)
-_WEEKDAYS = """
-mon tue tues wed thu thur thurs fri sat sun monday tuesday wednesday thursday friday saturday sunday
-montag dienstag mittwoch donnerstag freitag samstag sonnabend sonntag mo di mi do fr sa so
-lundi mardi mercredi jeudi vendredi samedi dimanche lunes martes miércoles jueves viernes sábado domingo
-lunedì martedì mercoledì giovedì venerdì sabato domenica segunda-feira terça-feira quarta-feira quinta-feira sexta-feira
-maandag dinsdag woensdag donderdag vrijdag zaterdag zondag
-понедельник вторник среда четверг пятница суббота воскресенье понеділок вівторок середа п'ятниця субота неділя
-"""
-_WEEKDAY = re.compile(rf"(?:{'|'.join(_WEEKDAYS.split())})(?:\.?,|\.)?\s+", re.IGNORECASE)
+_PUBLISHED = _label(PUBLISHED)
+_UPDATED = _label(UPDATED)
+_ON = re.compile(rf"(?:{ON})\s+(?=\S)", re.IGNORECASE)
+_WORD = re.compile(r"[,.(\s]*(?P<word>[^\W\d_]+(?:['’-][^\W\d_]+)?)\.?\)?,?(?:\s+|$)")
 _NAME = r"(?P<month>[^\W\d_]{2,12})\.?"
 _DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th|er|º|ª|\.)?"
 _DATES = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
-        r"(?P<year>\d{4})(?P<sep>[-/.])(?P<number>\d{1,2})(?P=sep)(?P<day>\d{1,2})(?!\d)",
-        rf"{_NAME}\s+{_DAY},?\s+(?P<year>\d{{4}})(?!\d)",
-        rf"{_DAY}(?:\s+|\s*-\s*)(?:of\s+|de\s+|ב)?{_NAME},?(?:\s+|\s*-\s*)(?:de\s+)?(?P<year>\d{{4}}|\d{{2}})(?!\d)(?:\s*(?:г\.?|р\.?|года|року)(?!\w))?",
-        rf"(?P<year>\d{{4}})\s+{_NAME}\s+{_DAY}",
+        r"(?P<year>\d{4})(?P<sep>[-/]|\.\s?)(?P<number>\d{1,2})(?P=sep)(?P<day>\d{1,2})(?!\d)",
+        rf"{_NAME}\s+{_DAY}(?:\s*,\s*|\s+)(?P<year>\d{{4}})(?!\d)",
+        rf"{_DAY}(?:\s+|\s*-\s*)(?:of\s+|de\s+|ב)?{_NAME},?(?:\s+|\s*-\s*)(?:del?\s+)?(?P<year>\d{{4}}|\d{{2}})(?!\d)(?:\s*(?:г\.?|р\.?|года|року)(?!\w))?",
+        rf"(?P<year>\d{{4}})\.?\s+{_NAME}\s+{_DAY}",
         r"(?P<year>\d{4})\s*[年년]\s*(?P<number>\d{1,2})\s*[月월]\s*(?P<day>\d{1,2})\s*[日일]",
-        r"(?P<first>\d{1,2})(?P<sep>[-/.])(?P<second>\d{1,2})(?P=sep)(?P<year>\d{4})(?!\d)",
+        r"(?P<first>\d{1,2})(?P<sep>[-/.])(?P<second>\d{1,2})(?P=sep)(?P<year>\d{4}|\d{2})(?!\d)",
     )
+)
+_ISO = _DATES[0]
+# XML Schema allows a zone after a date alone. It does not change which day is meant.
+_DATE_ZONE = re.compile(r"Z|[+-]\d{2}:\d{2}")
+_COMPACT = re.compile(
+    r"(?P<year>(?:1[5-9]|20|21)\d{2})(?P<month>0[1-9]|1[0-2])(?P<day>0[1-9]|[12]\d|3[01])"
+    r"(?:T(?P<hour>\d{2})(?P<minute>\d{2})(?P<second>\d{2})?)?(?P<rest>(?!\d).*)"
+)
+# `Fri May 31 10:00:00 UTC 2024`, as C's asctime and the command `date` write it.
+_YEAR_LAST = re.compile(
+    rf"{_NAME}\s+(?P<day>\d{{1,2}})\s+(?P<time>\d{{1,2}}:\d{{2}}(?::\d{{2}})?)(?P<zone>\s+(?:[A-Z]{{1,5}}|[+-]\d{{4}}))?\s+(?P<year>\d{{4}})"
+)
+_TIME_FIRST = re.compile(
+    r"(?P<time>\d{1,2}[:.h]\d{2}(?::\d{2})?(?:\s*[ap]\.?m\b\.?)?|\d{1,2}\s*[ap]\.?m\b\.?)(?P<zone>\s*(?:uhr|hrs?|\(?[A-Z]{1,5}\)?))?(?:\s*[,|·—–-]\s*|\s+)(?P<date>\S.*)",
+    re.IGNORECASE,
 )
 _TIME = re.compile(
     r"(?:\s*[T,|·—–-]\s*|\s+)?(?:at\s+|um\s+|à\s+)?"
@@ -81,8 +72,12 @@ _ZONE = re.compile(
     re.IGNORECASE,
 )
 _BRACKETED_ZONE = re.compile(r"\[[A-Za-z_/+-]+\]$")
+_SUSPICIOUS = re.compile(
+    r"(?<![\d/.-])(?:(?:19|20)\d{2}|\d{1,2}(?P<sep>[/.-])\d{1,2}(?P=sep)\d{2,4})(?!\d)"
+)
 
 
+@lru_cache(maxsize=64)  # a head asks several times what its few lines are
 def parse_date(value: str) -> datetime | None:
     """Return the moment a date line names, aware and in UTC, or None if it is no date.
 
@@ -91,16 +86,13 @@ def parse_date(value: str) -> datetime | None:
     """
     if len(value) > 100 or not any(character.isdigit() for character in value):
         return None
-    text = value.strip().rstrip(".")
-    text = _PREFIX.sub("", text, count=1) if _PREFIX.match(text) else text
-    text = _BRACKETED_ZONE.sub("", text)
-    candidates = [text]
-    if weekday := _WEEKDAY.match(text):
-        candidates.append(text[weekday.end() :])
-    for candidate in candidates:
+    for text in _readings(value):
         for pattern in _DATES:
-            if match := pattern.match(candidate):
-                found = _complete(match, candidate[match.end() :].strip(" \t"), value)
+            if match := pattern.match(text):
+                rest = text[match.end() :].strip(" \t")
+                if pattern is _ISO and _DATE_ZONE.fullmatch(rest):
+                    rest = ""
+                found = _complete(match, rest, value)
                 if found is not None:
                     return found
     return None
@@ -109,23 +101,65 @@ def parse_date(value: str) -> datetime | None:
 def is_update(value: str) -> bool:
     """Tell whether a line says only when an article was changed."""
     match = _UPDATED.match(value)
-    return match is not None and _looks_like_date(value[match.end() :])
+    return match is not None and is_date(value[match.end() :])
 
 
-def _looks_like_date(value: str) -> bool:
+def parse_update(value: str) -> datetime | None:
+    """Return the moment that `Updated: …` names; raise DateProblem as `parse_date` does."""
+    match = _UPDATED.match(value)
+    return parse_date(value[match.end() :]) if match else None
+
+
+def is_date(value: str) -> bool:
+    """Tell whether a line is a date, if only one that cannot be published."""
     try:
         return parse_date(value) is not None
     except DateProblem:
         return True
 
 
+def holds_date(value: str) -> bool:
+    """Tell whether a year or a date in numbers stands somewhere in a line."""
+    return _SUSPICIOUS.search(value) is not None
+
+
+def _readings(value: str) -> Iterator[str]:
+    """Yield a line with less and less around the date, then with its parts in their usual order."""
+    text = value.strip().rstrip(".")
+    if text[:1] in {"(", "["} and text[-1] in {")", "]"}:
+        text = text[1:-1].strip()
+    if label := _PUBLISHED.match(text):
+        text = text[label.end() :]
+    text = _BRACKETED_ZONE.sub("", text)
+    yield text
+    shorter = _without_weekday(text)
+    if article := _ON.match(shorter):
+        shorter = shorter[article.end() :]
+    if shorter != text:
+        yield shorter
+    if match := _COMPACT.fullmatch(shorter):
+        clock = f"T{match['hour']}:{match['minute']}:{match['second'] or '00'}"
+        day = f"{match['year']}-{match['month']}-{match['day']}"
+        yield f"{day}{clock if match['hour'] else ''}{match['rest']}"
+    if match := _YEAR_LAST.fullmatch(shorter):
+        zone = match["zone"] or ""
+        yield f"{match['month']} {match['day']} {match['year']} {match['time']}{zone}"
+    if match := _TIME_FIRST.fullmatch(shorter):
+        yield f"{_without_weekday(match['date'])} {match['time']}{match['zone'] or ''}"
+
+
+def _without_weekday(text: str) -> str:
+    match = _WORD.match(text)
+    return text[match.end() :] if match and is_weekday(match["word"]) else text
+
+
 def _complete(match: re.Match[str], rest: str, value: str) -> datetime | None:
     """Read the time after a date; None if something else stands there."""
     parts = match.groupdict()
-    if parts.get("month") is not None and _month(parts["month"]) is None:
+    if parts.get("month") is not None and month(parts["month"]) is None:
         return None
     clock, zone = NOON, 0
-    if rest:
+    if rest := _without_weekday(rest):
         time = _TIME.fullmatch(rest) or _time_and_zone(rest)
         if time is None:
             return None
@@ -134,11 +168,13 @@ def _complete(match: re.Match[str], rest: str, value: str) -> datetime | None:
             return None
         clock = named
         zone = _offset(rest[time.end() :], value)
-    if len(parts["year"]) == 2 and not rest:
+    if len(parts["year"]) == 2 and not rest and parts.get("month"):
         return None
-    year, month, day = _day(parts, value)
+    day = _day(parts, value)
+    if day is None:
+        return None
     try:
-        local = datetime(year, month, day, *clock, tzinfo=timezone(timedelta(minutes=zone)))
+        local = datetime(*day, *clock, tzinfo=timezone(timedelta(minutes=zone)))
         return local.astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise DateProblem(
@@ -179,7 +215,7 @@ def _offset(zone: str, value: str) -> int:
         if minutes >= 24 * 60:
             raise DateProblem(f"there is no such time zone as in {value!r}", "Write it as +01:00")
         return minutes if match["sign"] == "+" else -minutes
-    offset = _ZONES.get(match["name"].lower())
+    offset = ZONES.get(match["name"].lower())
     if offset is None:
         raise DateProblem(
             f"the time zone {match['name']!r} in {value!r} is not known, or means several",
@@ -188,32 +224,40 @@ def _offset(zone: str, value: str) -> int:
     return offset
 
 
-def _day(parts: dict[str, str], value: str) -> tuple[int, int, int]:
-    year, sep = int(parts["year"]), parts.get("sep")
-    if len(parts["year"]) == 2:
-        # RFC 2822 §4.3.
-        year += 2000 if year < 50 else 1900
+def _day(parts: dict[str, str], value: str) -> tuple[int, int, int] | None:
+    year = int(parts["year"])
     if parts.get("first") is not None:
-        first, second = int(parts["first"]), int(parts["second"])
-        if first <= 12 and second <= 12 and first != second:
-            raise DateProblem(
-                f"the date {value!r} can be read as two different days",
-                f"Write {year:04}-{second:02}-{first:02} (day{sep}month) or {year:04}-{first:02}-{second:02} (month{sep}day)",
-            )
-        return (year, second, first) if second <= 12 else (year, first, second)
+        return _numeric_day(parts, value)
+    if len(parts["year"]) == 2:
+        year += _century(year)
     name = parts.get("month")
-    month = int(parts["number"]) if name is None else _month(name)
-    return year, month or 0, int(parts["day"])
+    number = int(parts["number"]) if name is None else month(name)
+    return year, number or 0, int(parts["day"])
 
 
-def _month(name: str) -> int | None:
-    return _months().get(name.casefold())
+def _century(year: int) -> int:
+    """RFC 2822 §4.3."""
+    return 2000 if year < 50 else 1900
 
 
-@cache
-def _months() -> dict[str, int]:
-    return {
-        name.casefold(): number
-        for number, names in enumerate(_MONTHS.split("#"), start=1)
-        for name in names.split()
-    }
+def _numeric_day(parts: dict[str, str], value: str) -> tuple[int, int, int] | None:
+    """Return the day of `14/03/2024`; None for numbers like those of a version."""
+    first, second, last = int(parts["first"]), int(parts["second"]), int(parts["year"])
+    sep, short = parts["sep"], len(parts["year"]) == 2
+    year = last + _century(last) if short else last
+    orders = [(year, second, first, f"day{sep}month"), (year, first, second, f"month{sep}day")]
+    if short and sep == "-":
+        orders.append((first + _century(first), second, last, "year-month-day"))
+    found: dict[date, str] = {}
+    for *order, name in orders:
+        with suppress(ValueError):
+            found.setdefault(date(*order), name)
+    if len(found) > 1:
+        ways = " or ".join(f"{day} ({name})" for day, name in found.items())
+        raise DateProblem(
+            f"the date {value!r} can be read as {'two' if len(found) == 2 else 'three'} different days",
+            f"Write {ways}",
+        )
+    for day in found:
+        return day.year, day.month, day.day
+    return None if short else (year, second, first) if second <= 12 else (year, first, second)

@@ -11,6 +11,7 @@ from feedsvc.errors import SeedRejected
 from feedsvc.ingest.body import absolute_link, inline_text
 from feedsvc.ingest.dates import DateProblem, parse_date
 from feedsvc.ingest.frontmatter import Value
+from feedsvc.ingest.invisible import is_visible
 from feedsvc.ingest.origin import Origin
 from feedsvc.ingest.summary import LENGTH
 from feedsvc.text import shorten, single_line
@@ -20,19 +21,21 @@ MAX_LINE = 500
 _MAX_TOPICS = 50
 
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{1,8})*")
-_COMPACT_DATE = re.compile(r"(\d{4})(\d{2})(\d{2})")
 
 
 def given_title(given: Mapping[str, Value]) -> str | None:
     """Return the title that front matter gives, None if it gives none."""
-    return given["title"].text if "title" in given else None
+    title = given["title"].text if "title" in given else ""
+    return title if is_visible(title) else None
 
 
 def title(given: Value | None, found: str | None, warnings: list[str], *, line: int) -> str:
     """Return the title as one plain line; raise SeedRejected if there is none."""
+    if given and not is_visible(given.text):
+        given = None
     source = given.text if given else inline_text((found or "")[: 8 * MAX_LINE])
     text = single_line(source)
-    if not text:
+    if not is_visible(text):
         raise SeedRejected(
             "there is no title", remedy="Begin the text with a line `# Title`", line=line
         )
@@ -77,9 +80,8 @@ def moment(given: Value | None) -> datetime | None:
     """Return the date front matter gives; raise SeedRejected if it is none, or two."""
     if given is None:
         return None
-    text = _COMPACT_DATE.sub(r"\1-\2-\3", given.text) if len(given.text) == 8 else given.text
     try:
-        found = parse_date(single_line(text))
+        found = parse_date(single_line(given.text))
     except DateProblem as error:
         raise SeedRejected(str(error), remedy=error.remedy, line=given.line) from error
     if found is None:

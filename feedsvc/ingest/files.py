@@ -13,6 +13,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
 from feedsvc.errors import NotFound, SeedBusy, SeedRejected, Temporary
@@ -33,7 +34,8 @@ class FoundSeed:
     """A file with a seed's name.
 
     ``problem`` says why it cannot be read at all; such a file's ``name`` is made printable.
-    A folder that cannot be listed is found too, with a problem and ``relative`` ending in a slash.
+    A folder that cannot be listed or is a symbolic link is found too, with a problem and
+    ``relative`` ending in a slash.
     """
 
     name: str
@@ -47,7 +49,7 @@ def scan(folder: Path, *, name: str) -> Iterator[FoundSeed]:
     """Yield every seed below a folder, in no particular order; no file is opened.
 
     Hidden names and what editors leave behind are passed over, symbolic links to folders are
-    not entered. Raises NotFound if the folder itself is not there or cannot be listed.
+    not entered but are problems. Raises NotFound if the folder itself is not there or cannot be listed.
     """
     waiting = [""]
     while waiting:
@@ -64,21 +66,20 @@ def scan(folder: Path, *, name: str) -> Iterator[FoundSeed]:
             continue
         with entries:
             for entry in entries:
-                if entry.name.endswith(_SUFFIXES) or entry.name.lower().endswith(_SUFFIXES):
-                    if _is_leftover(entry.name):
-                        continue
-                    if entry.is_dir(follow_symlinks=False):
-                        waiting.append(f"{inside}{entry.name}/")
-                    elif found := _found(entry, f"{inside}{entry.name}", name):
-                        yield found
-                elif entry.name[0] != "." and entry.is_dir(follow_symlinks=False):
+                kind = _kind(entry)
+                if kind is _Kind.FOLDER:
                     waiting.append(f"{inside}{entry.name}/")
+                elif kind is not None and (
+                    found := _found(entry, f"{inside}{entry.name}{kind.value}", name)
+                ):
+                    yield found
 
 
 def look(folder: Path, relative: str, *, name: str) -> FoundSeed | None:
     """Return the seed at one path as `scan` would find it, None if it would not."""
-    *parents, last = relative.split("/")
-    if not last.lower().endswith(_SUFFIXES) or _is_leftover(last):
+    *parents, last = relative.removesuffix("/").split("/")
+    is_seed = last.lower().endswith(_SUFFIXES)
+    if not last or _is_leftover(last) or (is_seed and relative.endswith("/")):
         return None
     if any(part in {"", ".", ".."} or part.startswith(".") for part in parents):
         return None
@@ -89,8 +90,11 @@ def look(folder: Path, relative: str, *, name: str) -> FoundSeed | None:
             if not stat.S_ISDIR(inside.lstat().st_mode):
                 return None
         status = (inside / last).lstat()
+        linked = not is_seed and stat.S_ISLNK(status.st_mode) and (inside / last).is_dir()
     except (OSError, ValueError):  # ValueError: a NUL in the name
         return None
+    if not is_seed:
+        return _judged(status, f"{relative.removesuffix('/')}/", name) if linked else None
     return None if stat.S_ISDIR(status.st_mode) else _judged(status, relative, name)
 
 
@@ -147,6 +151,28 @@ def _read_all(handle: int, size: int) -> bytes:
     return b"".join(chunks)
 
 
+class _Kind(Enum):
+    """What a folder's entry is; the value is what its name ends with in addition."""
+
+    SEED = ""
+    LINKED_FOLDER = "/"
+    FOLDER = "folder"
+
+
+def _kind(entry: os.DirEntry[str]) -> _Kind | None:
+    """Return what an entry is, None if it is nothing of ours."""
+    is_folder = entry.is_dir(follow_symlinks=False)
+    if entry.name.endswith(_SUFFIXES) or entry.name.lower().endswith(_SUFFIXES):
+        if _is_leftover(entry.name):
+            return None
+        return _Kind.FOLDER if is_folder else _Kind.SEED
+    if entry.name[0] == ".":
+        return None
+    if is_folder:
+        return _Kind.FOLDER
+    return _Kind.LINKED_FOLDER if entry.is_symlink() and Path(entry).is_dir() else None
+
+
 def _found(entry: os.DirEntry[str], relative: str, name: str) -> FoundSeed | None:
     try:
         status = entry.stat(follow_symlinks=False)
@@ -164,6 +190,8 @@ def _judged(status: os.stat_result, relative: str, name: str) -> FoundSeed:
     if _UNUSUAL.search(relative):
         return FoundSeed(_printable(f"{name}/{relative}"), relative, stamp, _bad_name(relative))
     problem = None if stat.S_ISREG(status.st_mode) else _irregular(status.st_mode)
+    if relative.endswith("/"):
+        problem = _linked_folder()
     return FoundSeed(f"{name}/{relative}", relative, stamp, problem)
 
 
@@ -203,6 +231,13 @@ def _irregular(mode: int) -> SeedRejected | None:
     )
     kind = next((kind for test, kind in kinds if test(mode)), "a special file")
     return SeedRejected(f"it is {kind}, not a file", remedy="Put the file itself in its place")
+
+
+def _linked_folder() -> SeedRejected:
+    return SeedRejected(
+        "it is a symbolic link to a folder, and links are not followed",
+        remedy="Put the folder itself in its place, or name it in seeds.paths",
+    )
 
 
 def _too_large(size: int, limit: int) -> SeedRejected:

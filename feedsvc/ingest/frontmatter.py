@@ -185,6 +185,9 @@ def _yaml_loader() -> Any:
 _TAGS = frozenset({"str", "seq", "map", "timestamp", "int", "float", "bool", "null"})
 
 
+_NULL = "tag:yaml.org,2002:null"
+
+
 class _YamlReader:
     """Walks the events of one document; ``first`` is the line of the file it begins in."""
 
@@ -289,8 +292,9 @@ def _is_null(event: Any) -> bool:
 
 def _scalar(event: Any) -> str | None:
     value: str = event.value
-    # YAML 1.2 §10.2.1.1: only a plain scalar can mean null.
-    if event.style is None and value in {"", "~", "null", "Null", "NULL"}:
+    # YAML 1.2 §10.2.1.1: only a plain scalar can mean null, unless a tag says so.
+    plain = event.implicit[0]
+    if (plain and value in {"", "~", "null", "Null", "NULL"}) or event.tag == _NULL:
         return None
     return value
 

@@ -29,6 +29,7 @@ _LABELLED_LINK = re.compile(
     r"\(\s*<?(?P<url>https?://[^\s<>]*?)>?\s*\)[\s*_.]*",
     re.IGNORECASE,
 )
+_LABELLED_START = re.compile(rf"{_MARKS}\[[^\[\]]{{1,40}}\]\(")
 _BRACKETED = re.compile(r"<(?P<url>[^<>]*)>(?P<after>.*)")
 _LINKED = re.compile(
     r"\[(?P<text>[^\[\]]*)\]\(\s*<?(?P<url>[^\s<>]*?)>?(?:\s+\"[^\"]*\")?\s*\)(?P<after>.*)"
@@ -37,7 +38,8 @@ _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _RULE = re.compile(r"[ \t]*(?:(?:-[ \t]*){3,}|(?:\*[ \t]*){3,}|(?:_[ \t]*){3,})")
 _REMEDY = "Write the whole address, such as https://example.org/article, after `Original url:`"
 
-
+_MAX_LINE = 2 * urls.MAX_URL
+"""Characters of a line that is searched for an address."""
 _NEVER = (Kind.CODE, Kind.INDENTED, Kind.TABLE)
 
 
@@ -88,7 +90,8 @@ def _tail(lines: list[str]) -> int:
 
 def _read(lines: list[str], number: int, *, tail: bool, offset: int) -> Origin | None:
     line = lines[number]
-    if len(line) > 2 * urls.MAX_URL:
+    if len(line) > _MAX_LINE:
+        _check_length(line, tail=tail, number=number + offset + 1)
         return None
     if tail and (link := _LABELLED_LINK.fullmatch(line)):
         return Origin(_checked(link["url"], line=number + 1 + offset), number, number + 1)
@@ -113,6 +116,23 @@ def _read(lines: list[str], number: int, *, tail: bool, offset: int) -> Origin |
     if not (strong and tail) and not _is_address(rest, address):
         return None
     return Origin(_checked(address, line=end + offset), _above(lines, number, end), end)
+
+
+def _check_length(line: str, *, tail: bool, number: int) -> None:
+    """Raise SeedRejected if a line too long to be read holds a label and an address."""
+    head = line[: urls.MAX_URL + 300]
+    label = _LABEL.fullmatch(head)
+    if not (label and label["strong"]) and not (tail and (label or _LABELLED_START.match(head))):
+        return
+    address = _ADDRESS.search(head, 0, 300)
+    if address is None or any(map(str.isspace, head[address.start() :])):
+        return  # a paragraph
+    raise SeedRejected(
+        f"the original's address {head[address.start() :][:80] + '…'!r} is longer than "
+        f"{urls.MAX_URL} characters",
+        remedy=_REMEDY,
+        line=number,
+    )
 
 
 def _missing(number: int, offset: int) -> SeedRejected:

@@ -71,7 +71,8 @@ def _article(lines: list[str], front: FrontMatter, repaired: tuple[str, ...]) ->
     url = fields.original(given.get("url"), origins, warnings)
     if origins:
         blocks = _without(lines, blocks, ((origin.start, origin.end) for origin in origins))
-    head = read_head(lines, blocks, title=fields.given_title(given), offset=front.lines)
+    titled = fields.given_title(given)
+    head = read_head(lines, blocks, title=titled, dated="date" in given, offset=front.lines)
     title = fields.title(given.get("title"), head.title, warnings, line=front.lines + 1)
     blocks = _without(lines, blocks, ((block.start, block.end) for block in head.used))
     join_cut_sentences(lines, blocks)
@@ -90,6 +91,11 @@ def _assemble(
 ) -> ParsedArticle:
     given = front.fields
     byline = head.byline
+    if head.doubtful is not None:
+        warnings.append(
+            f"line {head.doubtful} looks like a date and is not understood; "
+            "write it as 2024-05-31 on a line of its own below the title"
+        )
     article = ParsedArticle(
         title=title,
         html=html,

@@ -96,6 +96,16 @@ def test_picture_is_absolute_or_its_description() -> None:
     assert render("![x](data:image/png;base64,AAAA)", base=BASE) == "<p>x</p>"
 
 
+@pytest.mark.parametrize("base", [None, BASE])
+@pytest.mark.parametrize("alt", ["", ' alt="c"'])
+def test_picture_without_an_address_is_dropped(alt: str, base: str | None) -> None:
+    source = f"a <img src='javascript:alert(1)'{alt}> b <img{alt}>"
+    html = render(source, base=base)
+    assert "<img" not in html
+    assert html.count("c") == (2 if alt else 0)
+    assert render("![](javascript:x)\n\nafter", base=base) == "<p>after</p>"
+
+
 @pytest.mark.parametrize(
     "source",
     [

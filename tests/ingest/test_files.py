@@ -79,9 +79,15 @@ def test_links_are_problems_and_linked_folders_are_not_entered(
     write(tmp_path / "outside/secret.md")
     (folder / "a.md").symlink_to(tmp_path / "outside/secret.md")
     (folder / "broken.md").symlink_to(tmp_path / "nowhere")
-    (folder / "linked").symlink_to(tmp_path / "outside")
+    write(folder / "in/b.md")
+    (folder / "in/linked").symlink_to(tmp_path / "outside")
+    (folder / "in/.hidden").symlink_to(tmp_path / "outside")
+    (folder / "loop").symlink_to(folder / "loop")
+    (folder / "page.html").symlink_to(tmp_path / "outside/secret.md")
     seeds = found(folder)
-    assert sorted(seeds) == ["a.md", "broken.md"]
+    # A folder's name ends in a slash, so that nobody takes what was inside for deleted.
+    assert sorted(seeds) == ["a.md", "broken.md", "in/b.md", "in/linked/"]
+    del seeds["in/b.md"]
     for seed in seeds.values():
         assert seed.problem is not None
         assert "symbolic link" in seed.problem.reason
@@ -154,13 +160,16 @@ def test_one_path_is_found_as_the_scan_finds_it(folder: Path, tmp_path: Path) ->
     write(folder / ".hidden/a.md")
     os.mkfifo(folder / "fifo.md")
     (folder / "linked").symlink_to(folder / "in")
+    one = look(folder, "linked", name="seeds")
+    assert one is not None
+    assert one.name == "seeds/linked/"
     (folder / "link.md").symlink_to(folder / "in/a.md")
     for relative, seed in found(folder).items():
         looked = look(folder, relative, name="seeds")
         assert looked is not None
         assert (looked.name, looked.stamp) == (seed.name, seed.stamp)
         assert (looked.problem is None) == (seed.problem is None)
-    for relative in ["none.md", "in", "in/a.html", "linked/a.md", ".hidden/a.md", "../seeds/in/a.md", "in//a.md", "a\0.md", ""]:  # fmt: skip
+    for relative in ["none.md", "in", "in/a.html", "linked/a.md", ".hidden/a.md", "in/", "in/a.md/", "../seeds/in/a.md", "in//a.md", "a\0.md", ""]:  # fmt: skip
         assert look(folder, relative, name="seeds") is None
 
 

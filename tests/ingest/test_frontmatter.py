@@ -88,6 +88,18 @@ def test_topics_may_be_a_list_or_a_string(
     assert (article.topics, article.warnings) == (topics, ())
 
 
+@pytest.mark.parametrize("null", ["", "null", "Null", "NULL", "~", "!!null x"])
+def test_null_is_as_good_as_no_field(null: str, parse: Parse) -> None:
+    names = ("author", "agency", "date", "url", "topics", "language", "summary", "image", "credit")
+    article = parse(seed("\n".join(f"{name}: {null}" for name in names)))
+    assert article == parse(seed(""))
+
+
+@pytest.mark.parametrize("text", ["'null'", '"~"', "!!str null"])
+def test_quoted_null_is_text(text: str, parse: Parse) -> None:
+    assert parse(seed(f"author: {text}")).author in {"null", "~"}
+
+
 def test_second_name_of_one_field_is_ignored_with_a_warning(parse: Parse) -> None:
     article = parse(seed("tags: a\ntopics: b"))
     assert article.topics == ("b",)

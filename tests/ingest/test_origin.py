@@ -72,6 +72,27 @@ def test_address_that_cannot_be_used_is_rejected_with_its_line(
     assert "https://" in rejected.remedy
 
 
+@pytest.mark.parametrize(
+    "before",
+    ["Original url: ", "Original url:\n<", "Original url: [x](", "Source: ", "[Original]("],
+)
+@pytest.mark.parametrize("length", [5_000, 9_000, 1_000_000])
+def test_address_that_is_too_long_is_rejected_with_its_line(
+    length: int, before: str, reject: Reject
+) -> None:
+    end = {"<": ">", "(": ")"}.get(before[-1], "")
+    address = f"https://e.example/{'a)' * (length // 2)}{end}"
+    rejected = reject(f"# T\n\n{TEXT}\n\n{before}{address}\n")
+    assert rejected.line == 5 + before.count("\n")
+    assert "longer than 4096" in rejected.reason
+    assert len(rejected.reason) < 500
+
+
+def test_long_paragraph_that_begins_like_a_label_is_text(parse: Parse) -> None:
+    article = parse(f"# T\n\nSource: https://e.example/x {'word ' * 3000}")
+    assert article.url is None
+
+
 @pytest.mark.parametrize("end", ["", "\n", "\n\n"])
 def test_label_without_an_address_is_rejected(end: str, reject: Reject) -> None:
     assert reject(f"# T\n\n{TEXT}\n\nOriginal url:{end}").line == 5

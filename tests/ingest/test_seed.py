@@ -114,6 +114,9 @@ def test_other_suffixes_are_rejected(name: str, reject: Reject) -> None:
         pytest.param(b"# Title\n\nBy Jane Roe\n\nMay 31, 2024\n", 1, id="only-a-head"),
         pytest.param(b"two lines\nof text\n\nmore text", 1, id="no-title"),
         pytest.param(b"#\n\ntext", 1, id="empty-title"),
+        pytest.param("# \u200b\u00ad\u2060\n\ntext".encode(), 1, id="invisible-title"),
+        pytest.param("\u3164\n\n- a\n\ntext".encode(), 1, id="invisible-line"),
+        pytest.param("---\ntitle: '\u200b'\n---\n- a".encode(), 4, id="invisible-title-given"),
         pytest.param(b"- a list\n\ntext", 1, id="list-is-no-title"),
         pytest.param(b"Original url: https://e.example/x", 1, id="url-without-title"),
         pytest.param(b"---\nauthor: A\n---\n\n- text", 4, id="no-title-below-front-matter"),
@@ -161,6 +164,12 @@ def test_title_is_plain_text(head: str, title: str, parse: Parse) -> None:
     assert article.html == "<p>The text.</p>"
 
 
+@pytest.mark.parametrize("above", ["\u200b\n\n", "---\ntitle: \u00ad\n---\n"])
+def test_title_that_nobody_can_see_is_none(above: str, parse: Parse) -> None:
+    article = parse(f"{above}# The \u200btitle\n\nText.")
+    assert (article.title, article.text) == ("The \u200btitle", "Text.")
+
+
 def test_title_without_a_mark_may_stand_right_above_byline_and_date(parse: Parse) -> None:
     article = parse("A title\nBy Jane Roe\nMay 31, 2024\n\nThe text.")
     assert (article.title, article.author) == ("A title", "Jane Roe")
@@ -199,6 +208,12 @@ _PIECES = st.sampled_from(
         "By A B\n\n",
         "2024-05-31\n\n",
         "03/04/2024\n\n",
+        "Jane Roe\n",
+        "Von Jane Roe für AFP\n\n",
+        "31. Mai 2024\n",
+        "Updated: May 2, 2024 | 5 min read\n",
+        "kremlin.ru\n\n",
+        "\u200b\n\n",
         "---\n",
         "+++\n",
         "title: x\n",

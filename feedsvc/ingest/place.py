@@ -1,0 +1,78 @@
+"""Where a new seed goes: a file of its own, in a folder of its host, never over another one."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import time
+import unicodedata
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from feedsvc.errors import ConfigurationError
+
+MAX_NAME = 80
+"""Characters of a file's name, and bytes up to three times as many."""
+_WORDS = re.compile(r"[^\W_]+")
+_HOST = re.compile(r"[^a-z0-9.-]+")
+_SETTLED = 2.0
+"""Seconds a written file seems to have lain there: it is whole from the first moment on."""
+
+
+def seed_name(url: str, title: str) -> str:
+    """Return the name of a new seed inside its folder: `example.org/storm-closes-harbour`.
+
+    Letters of any alphabet, digits and hyphens only; no suffix.
+    """
+    host = _HOST.sub("-", (urlsplit(url).hostname or "unknown").lower()).strip(".-") or "unknown"
+    words = _WORDS.findall(unicodedata.normalize("NFC", title).casefold())
+    slug = ""
+    for word in words:
+        longer = f"{slug}-{word}" if slug else word
+        if len(longer) > MAX_NAME or len(longer.encode()) > 2 * MAX_NAME:
+            break
+        slug = longer
+    return f"{host[:100]}/{slug or hashlib.sha256(url.encode()).hexdigest()[:16]}"
+
+
+def write_new(folder: Path, name: str, text: str) -> str:
+    """Write a seed below a folder under the first name that is free; return it, with its suffix.
+
+    The file appears whole. Raises ConfigurationError where it may not be written.
+    """
+    inside = folder / name.rpartition("/")[0]
+    try:
+        if inside.is_symlink():
+            raise ConfigurationError(f"{inside} is a symbolic link; put a folder in its place")
+        inside.mkdir(parents=True, exist_ok=True)
+        # Hidden names are no seeds, so nobody reads it before it has its own.
+        hidden = inside / f".{os.getpid()}-{hashlib.sha256(name.encode()).hexdigest()[:8]}.part"
+        try:
+            with hidden.open("w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            before = time.time() - _SETTLED
+            os.utime(hidden, (before, before))
+            return _linked(hidden, folder, name)
+        finally:
+            with suppress(FileNotFoundError):
+                hidden.unlink()
+    except PermissionError as error:
+        raise ConfigurationError(
+            f"{inside}: {error.strerror}; give feedsvc write permission there"
+        ) from error
+
+
+def _linked(hidden: Path, folder: Path, name: str) -> str:
+    number = 1
+    while True:
+        free = f"{name}.md" if number == 1 else f"{name}-{number}.md"
+        try:
+            os.link(hidden, folder / free)
+        except FileExistsError:
+            number += 1
+            continue
+        return free
