@@ -142,10 +142,11 @@ class Runtime:
         except BaseException:
             fetcher.close()
             raise
+        politeness = Politeness(per_host=archive.per_host, delay=archive.per_host_delay)
         return CaptureTools(
             fetcher=fetcher,
-            robots=Robots(fetcher, user_agent=agent, policy=archive.robots),
-            politeness=Politeness(per_host=archive.per_host, delay=archive.per_host_delay),
+            robots=Robots(fetcher, user_agent=agent, policy=archive.robots, politeness=politeness),
+            politeness=politeness,
             limits=Limits(
                 max_page=archive.max_page,
                 max_total=archive.max_total,

@@ -18,7 +18,7 @@ class Body:
     """Takes the chunks of a body into a spooled file, up to a cap in bytes."""
 
     def __init__(self, cap: int) -> None:
-        self.file: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=SPOOL)  # noqa: SIM115
+        self.file: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=SPOOL)  # noqa: SIM115 - whoever holds the exchange closes it
         self.size = 0
         self._cap = cap
         self._sha1 = hashlib.sha1(usedforsecurity=False)

@@ -193,7 +193,7 @@ class Fetcher:
         """Read the body to its end, a limit or a break; return WARC-Truncated's word for it."""
         deadline, begin = self._clock.deadline, time.monotonic()
         try:
-            for chunk in response.stream:  # type: ignore[union-attr]
+            for chunk in response.stream:  # type: ignore[union-attr]  # httpx types both kinds of stream, this client has one
                 if not body.take(chunk):
                     return "length"
                 now = time.monotonic()

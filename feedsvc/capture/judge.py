@@ -3,10 +3,14 @@
 The verdict rests on the share of the article's shingles that stand in the page's visible text:
 
 - ``verified`` from 0.8: room for a subheading rewritten, figures updated, captions left out, but
-  not for a fifth of the article missing.
+  not for a fifth of the article missing. Not where something else speaks against it: a title
+  that disagrees while the text does too, an end that gave way to a paywall.
 - ``partial`` from 0.3: the first of three pages, a generous teaser, an article rewritten since.
   A page about the same event shares quotations and names with it, but stays under 0.2.
 - ``mismatch`` below, with what the page seems to be instead.
+
+A short text, a lead of two sentences, stands whole on front pages, in lists and under "page not
+found" as well. It is verified only on a page that is called what the article is called.
 
 What stands in the page's source but is not shown (data for a script, hidden elements) proves
 nothing: replay runs no scripts. It is named in the evidence.
@@ -17,31 +21,32 @@ from __future__ import annotations
 import html
 import re
 from dataclasses import dataclass, replace
-from itertools import islice
 from typing import Protocol
+from urllib.parse import urlsplit
 
-from feedsvc.capture.charset import is_utf8, likely_charsets
-from feedsvc.capture.shingles import Found, cut, is_mostly_ascii, quick, thorough
+from feedsvc.capture.reading import choose_charset
+from feedsvc.capture.shingles import TRACE, VERIFIED, Found, Sought, thorough
+from feedsvc.capture.titles import TELLING, is_called, is_named
 from feedsvc.capture.visible import MAX_PAGE, visible_text
-from feedsvc.capture.walls import Scene, Suspicion, set_scene, suspect
+from feedsvc.capture.walls import Scene, Suspicion, is_search, says, set_scene, sign_over, suspect
 from feedsvc.model import Judgement, Likely, Verdict
 from feedsvc.text import shorten
 
-VERIFIED = 0.8
 PARTIAL = 0.3
-# Less of a text is there by accident.
-_TRACE = 0.1
+# More of a text is there only if its end is.
+_WHOLE = 0.97
 # Letters: about eight words. Less is found, or not, by accident, so that the title has to agree.
-_SHORT_TEXT = 40
+_FEW_WORDS = 40
 # Letters: about sixty words. So long a comment of a curator's own may stand in for a text.
 _NOTE = 300
-# How many codecs are tried on a page that is not what it says.
-_READINGS = 8
-# Letters that are not found in another page by accident.
-_TELLING = 12
+# Letters: about a hundred words. So much of an article is a teaser on other pages.
+_SHORT_TEXT = 600
 _MAX_SOURCE = 1 << 20
+# Letters in which a page comes to the headline of what it shows.
+_TOP = 1500
 # What a page with a part of the article may be; a banner or a link in its footer is no reason.
 _PARTLY = frozenset({Likely.LOGIN, Likely.EMPTY})
+_LOGIN = frozenset({Likely.LOGIN})
 _HTML = frozenset({"text/html", "application/xhtml+xml"})
 _PLAIN = frozenset({"text/plain", "text/markdown", "text/x-markdown"})
 _XML = frozenset({"application/xml", "text/xml"})
@@ -53,6 +58,10 @@ _TAG_LIKE = re.compile(
 _CHARSET = re.compile(r"""charset\s*=\s*["']?([^"';\s]+)""", re.IGNORECASE)
 _ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})|\\[nrt]|\\(.)")
 _TAGS = re.compile(r"<[^<>]{0,2000}>")
+_FRONT = re.compile(
+    r"/?(?:[a-z]{2}(?:[-_][a-z]{2})?/?)?(?:(?:index|home|default)(?:\.[a-z]{2,5})?/?)?",
+    re.IGNORECASE,
+)
 
 
 class Show(Protocol):
@@ -66,23 +75,40 @@ class _Case:
     """An article before a page, and the page read in the charset that serves the article best."""
 
     title: str
-    text: str
+    sought: Sought
     letters: int
     """Letters and digits of the article's text, counted as far as it matters."""
     page: bytes
     status: int
+    is_front: bool
     charset: str
     visible: str
     found: Found
 
+    @property
+    def part(self) -> str:
+        """What was found, for the evidence."""
+        return f"{self.found.share:.0%} of the article's text"
 
-def judge(title: str, text: str, page: bytes, *, content_type: str, status: int) -> Judgement:
+
+def judge(
+    title: str,
+    text: str,
+    page: bytes,
+    *,
+    content_type: str,
+    status: int,
+    url: str = "",
+    final_url: str = "",
+) -> Judgement:
     """Say whether a captured page shows an article, and what it seems to show if it does not.
 
     ``text`` is the article's plain text, its paragraphs apart by blank lines; ``page`` is the
     decoded body, of which the first 8 MiB are read; ``content_type`` is the header's value,
-    empty if there was none. Never raises. An error status never lets a page be verified: with
-    the whole text in it, it is partial, because some sites do send their articles as 404.
+    empty if there was none. ``url`` is the article's address and ``final_url`` the one that
+    redirects led to, both where they are known: an article's address that leads to the site's
+    front page has lost its article. Never raises. An error status never lets a page be verified:
+    with the whole text in it, it is partial, because some sites do send their articles as 404.
     """
     seen = page[:MAX_PAGE]
     media, declared = _media_type(content_type)
@@ -93,8 +119,11 @@ def judge(title: str, text: str, page: bytes, *, content_type: str, status: int)
         what = f"{media or 'unlabelled bytes'}, which is not a page of text"
         judgement = _mismatch(0.0, Likely.NOT_HTML, what, status=status)
     else:
-        case = _open(title, text, seen, status=status, declared=declared, show=show)
-        judgement = _by_title(case) if case.letters < _SHORT_TEXT else _by_text(case)
+        is_front = _is_front(final_url) and not _is_front(url)
+        case = _open(
+            title, text, seen, status=status, declared=declared, show=show, is_front=is_front
+        )
+        judgement = _by_title(case) if case.letters < _FEW_WORDS else _by_text(case)
     if len(page) <= MAX_PAGE or judgement.verdict is Verdict.VERIFIED:
         return judgement
     cut_short = f"{judgement.evidence}; only the first {MAX_PAGE >> 20} MiB were read"
@@ -128,36 +157,51 @@ def _plain_text(page: bytes, *, charset: str) -> str:
     return page.decode(charset, "replace")
 
 
+def _is_front(url: str) -> bool:
+    """Tell whether an address is a site's front page; no address is not."""
+    try:
+        address = urlsplit(url)
+    except ValueError:
+        return False
+    return bool(address.netloc) and not address.query and bool(_FRONT.fullmatch(address.path))
+
+
 def _open(
-    title: str, text: str, page: bytes, *, status: int, declared: str | None, show: Show
+    title: str,
+    text: str,
+    page: bytes,
+    *,
+    status: int,
+    declared: str | None,
+    show: Show,
+    is_front: bool,
 ) -> _Case:
-    """Read the page in the first charset that makes the article appear, or the likeliest one.
+    """Read the page in the charset that makes the article appear, or the likeliest one.
 
-    Where the bytes leave no doubt only one is tried. Otherwise a wrong declaration must not
-    turn an article into a mismatch, as long as its own words can tell.
+    A wrong declaration must not turn an article into a mismatch, as long as its own words can
+    tell. They are looked for in cheaply bared text; a tree is built once.
     """
-    charsets = likely_charsets(page, declared=declared)
-    letters = len(thorough(text[: _NOTE * 4]).decode())
-    best: _Case | None = None
-    for charset in islice(charsets, 1 if is_utf8(page) else _READINGS):
-        visible = show(page, charset=charset)
-        found = _look_up(text, visible)
-        if best is None or found.share > best.found.share:
-            best = _Case(title, text, letters, page, status, charset, visible, found)
-        if found.share >= VERIFIED:
-            break
-    assert best is not None  # noqa: S101 - likely_charsets never yields nothing
-    return best
-
-
-def _look_up(text: str, visible: str) -> Found:
-    """Look an article up the quick way, and thoroughly where that does not verify it."""
-    if is_mostly_ascii(text):
-        found = cut(text, quick).look_up(quick(visible))
-        # What is a little off may be a matter of accents written in two ways.
-        if not _TRACE <= found.share < VERIFIED or text.isascii():
-            return found
-    return cut(text, thorough).look_up(thorough(visible))
+    sought = Sought(text)
+    charset = choose_charset(
+        page,
+        declared=declared,
+        is_markup=show is visible_text,
+        share=lambda bare: sought.look_up(bare).share,
+        enough=VERIFIED,
+        trace=TRACE,
+    )
+    visible = show(page, charset=charset)
+    return _Case(
+        title=title,
+        sought=sought,
+        letters=len(thorough(text[: _SHORT_TEXT * 2]).decode()),
+        page=page,
+        status=status,
+        is_front=is_front,
+        charset=charset,
+        visible=visible,
+        found=sought.look_up(visible),
+    )
 
 
 # --- the verdict ----------------------------------------------------------------------------
@@ -165,23 +209,55 @@ def _look_up(text: str, visible: str) -> Found:
 
 def _by_text(case: _Case) -> Judgement:
     """Judge an article that has enough text to be recognised by."""
-    found, part = case.found, f"{case.found.share:.0%} of the article's text"
-    if found.share >= VERIFIED and case.status < 400:
-        return Judgement(Verdict.VERIFIED, found.share, None, f"{part} found")
+    found = case.found
     if found.share >= VERIFIED:
-        evidence = f"{part} found, although the server answered {case.status}"
-        return Judgement(Verdict.PARTIAL, found.share, None, evidence)
+        return _by_most_of_it(case)
     scene = _scene(case)
     if found.share >= PARTIAL:
+        over = sign_over(scene, title=case.title) if case.letters <= _SHORT_TEXT else None
+        if over is not None and not is_called(case.title, _names(case, scene)):
+            return _elsewhere(case, scene, over)
         wall = suspect(scene, among=_PARTLY)
         shape = "an unbroken beginning" if _is_beginning(found) else "here and there"
-        evidence = f"{part} found, {shape}" + (f"; {wall.sign}" if wall else "")
-        return Judgement(Verdict.PARTIAL, found.share, wall.likely if wall else None, evidence)
+        return _partial(case, f"{case.part} found, {shape}", wall)
     wall = suspect(scene)
-    if case.letters <= _NOTE and wall is None and _is_titled(case, scene):
-        evidence = f"the page bears the article's title, but {part} found"
-        return Judgement(Verdict.PARTIAL, found.share, None, evidence)
+    if case.letters <= _NOTE and wall is None and is_named(case.title, _titles(case, scene)):
+        return _partial(case, f"the page bears the article's title, but {case.part} found", None)
     return _elsewhere(case, scene, wall)
+
+
+def _by_most_of_it(case: _Case) -> Judgement:
+    """Judge a page that has all of the article's text, or nearly all."""
+    if case.status >= 400:
+        evidence = f"{case.part} found, although the server answered {case.status}"
+        return _partial(case, evidence, None)
+    if case.letters <= _SHORT_TEXT:
+        return _by_short_text(case)
+    if case.found.share < 1.0:
+        scene = _scene(case)
+        # An end that is missing where a login is asked for is behind it, be it a few lines only.
+        asks = suspect(scene, among=_LOGIN, enough=2)
+        if asks and case.found.share < _WHOLE and _is_beginning(case.found):
+            return _partial(case, f"{case.part} found, an unbroken beginning", asks)
+        # Reports by template differ in their titles and a few figures.
+        if not _may_be_named(case, scene):
+            return _partial(case, f"{case.part} found, but {_title_of(scene)}", None)
+    return _verified(case, f"{case.part} found")
+
+
+def _by_short_text(case: _Case) -> Judgement:
+    """Judge a page with a text that may be a teaser there: it has to be the article's own page."""
+    scene = _scene(case)
+    over = sign_over(scene, title=case.title)
+    if not is_called(case.title, _names(case, scene)) or is_search(scene, title=case.title):
+        if over is not None:
+            return _elsewhere(case, scene, over)
+        wall = suspect(scene, among=_PARTLY)
+        return _partial(case, f"{case.part} found, but it is short and {_title_of(scene)}", wall)
+    wall = over or says(Likely.LOGIN, scene)
+    if wall is not None:
+        return _partial(case, f"title and {case.part} found", wall)
+    return _verified(case, f"title and {case.part} found")
 
 
 def _by_title(case: _Case) -> Judgement:
@@ -192,20 +268,32 @@ def _by_title(case: _Case) -> Judgement:
     """
     scene = _scene(case)
     wall = suspect(scene)
-    titled = _is_titled(case, scene)
+    if wall is not None:
+        return _elsewhere(case, scene, wall)
     has_text = case.letters > 0 and case.found.share >= VERIFIED
-    if wall is None and titled and has_text:
-        return Judgement(Verdict.VERIFIED, case.found.share, None, "title and text found")
-    if wall is None and titled:
+    is_found = is_search(scene, title=case.title)
+    if has_text and not is_found and is_called(case.title, _names(case, scene)):
+        return _verified(case, "title and text found")
+    if is_named(case.title, _titles(case, scene)):
         words = "its few words are not there" if case.letters else "it has no text to look for"
         share = case.found.share if case.letters else 1.0
-        return Judgement(
-            Verdict.PARTIAL, share, None, f"the page bears the article's title; {words}"
-        )
-    if wall is None and has_text and case.letters >= _TELLING:
-        evidence = "the article's few words found, but not its title"
+        words = "its few words prove little elsewhere" if has_text else words
+        evidence = f"the page bears the article's title; {words}"
+        return Judgement(Verdict.PARTIAL, share, None, evidence)
+    if has_text and case.letters >= TELLING:
+        return _partial(case, "the article's few words found, but not its title", None)
+    return _elsewhere(case, scene, None)
+
+
+def _verified(case: _Case, evidence: str) -> Judgement:
+    return Judgement(Verdict.VERIFIED, case.found.share, None, evidence)
+
+
+def _partial(case: _Case, evidence: str, wall: Suspicion | None) -> Judgement:
+    """Judge a page that has something of the article, and perhaps a wall before the rest."""
+    if wall is None:
         return Judgement(Verdict.PARTIAL, case.found.share, None, evidence)
-    return _elsewhere(case, scene, wall)
+    return Judgement(Verdict.PARTIAL, case.found.share, wall.likely, f"{evidence}; {wall.sign}")
 
 
 def _elsewhere(case: _Case, scene: Scene, wall: Suspicion | None) -> Judgement:
@@ -218,8 +306,7 @@ def _elsewhere(case: _Case, scene: Scene, wall: Suspicion | None) -> Judgement:
         return Judgement(Verdict.MISMATCH, share, wall.likely, f"{part}; {wall.sign}{extra}")
     if not scene.text:
         return Judgement(Verdict.MISMATCH, share, Likely.EMPTY, f"{part}; the page shows no text")
-    titled = f"titled “{shorten(scene.titles[0], 80)}”" if scene.titles else "without a title"
-    return Judgement(Verdict.MISMATCH, share, Likely.OTHER, f"{part}; another page, {titled}")
+    return Judgement(Verdict.MISMATCH, share, Likely.OTHER, f"{part}; {_title_of(scene)}")
 
 
 def _mismatch(share: float, likely: Likely, evidence: str, *, status: int) -> Judgement:
@@ -234,8 +321,14 @@ def _scene(case: _Case) -> Scene:
     """Look around in a page that does not (wholly) show the article."""
     source = case.page[:_MAX_SOURCE].decode(case.charset, "replace")
     data = html.unescape(_TAGS.sub("", _ESCAPED.sub(_plain, source)))
-    elsewhere = _look_up(case.text, data).share - case.found.share
-    return set_scene(source, case.visible, status=case.status, elsewhere=elsewhere)
+    elsewhere = case.sought.look_up(data).share - case.found.share
+    return set_scene(
+        source,
+        case.visible,
+        status=case.status,
+        elsewhere=elsewhere,
+        is_front=case.is_front,
+    )
 
 
 def _plain(escape: re.Match[str]) -> str:
@@ -245,14 +338,30 @@ def _plain(escape: re.Match[str]) -> str:
     return escape[2] or "\n"
 
 
-def _is_titled(case: _Case, scene: Scene) -> bool:
-    """Tell whether the page calls itself what the article is called."""
+def _title_of(scene: Scene) -> str:
+    if not scene.titles:
+        return "the page has no title"
+    return f"the page is titled “{shorten(scene.titles[0], 80)}”"
+
+
+def _titles(case: _Case, scene: Scene) -> tuple[str, ...]:
+    """Return a page's titles and headings; one that has none begins with them."""
+    return scene.titles or tuple(case.visible[:1000].splitlines())
+
+
+def _names(case: _Case, scene: Scene) -> tuple[str, ...]:
+    """Return what the page as a whole is called, by its markup or by its first lines."""
+    return scene.names if scene.titles else tuple(case.visible[:1000].splitlines())
+
+
+def _may_be_named(case: _Case, scene: Scene) -> bool:
+    """Tell whether a page's titles, if it has any, leave room for the article's."""
+    titles = (*scene.titles, *scene.names)
     wanted = thorough(case.title)
-    names = scene.titles or case.visible[:1000].splitlines()
-    if len(wanted) < _TELLING:
-        return bool(wanted) and any(thorough(name) == wanted for name in names)
-    return any(wanted in thorough(name) for name in names)
+    if not wanted or not titles or is_named(case.title, titles):
+        return True
+    return len(wanted) >= TELLING and wanted in scene.text[:_TOP]
 
 
 def _is_beginning(found: Found) -> bool:
-    return found.reach < 0.95 and found.density >= 0.9
+    return found.reach < _WHOLE and found.density >= 0.9

@@ -12,7 +12,6 @@ from datetime import datetime
 from functools import partial
 from urllib.parse import quote, urlsplit
 
-from feedsvc.capture.addressing import resolve
 from feedsvc.capture.causes import shown
 from feedsvc.capture.decode import decoded
 from feedsvc.capture.exchange import Exchange
@@ -23,6 +22,7 @@ from feedsvc.capture.requisites import Links, charset_of, page_links, stylesheet
 from feedsvc.capture.retry import retry_after
 from feedsvc.capture.robots import Robots
 from feedsvc.errors import CaptureFailed, CaptureRefused
+from feedsvc.references import resolve
 
 __all__ = ["Capture", "Limits", "RecentRequisites", "capture_page"]
 
@@ -32,6 +32,12 @@ MAX_REFRESH = 5.0
 MAX_DEPTH = 3
 """Stylesheets that import stylesheets."""
 MAX_CSS = 2 << 20
+MAX_HOLD = 5.0
+"""Seconds a capture waits for a host that asked for a pause; for longer ones it is put off."""
+UNSAID_PAUSE = 60.0
+"""Seconds a host is left alone that answers 429 without saying for how long."""
+MAX_FETCH = 120.0
+"""Seconds for one answer, whatever time the capture still has."""
 MAX_BODY = 8 << 20
 """Bytes of a page of text that are looked at; the archive holds all of it."""
 MAX_OTHER = 64 << 10
@@ -161,11 +167,20 @@ class _Visit:
             raise CaptureFailed(f"not done after {self.limits.deadline:g} s")
         if room <= 0:
             raise CaptureFailed(f"the limit of {self.limits.max_total} bytes is used up")
+        held = self.politeness.held(url)
+        if held > MAX_HOLD:
+            # Waiting would keep a thread from all the other hosts.
+            raise CaptureFailed(
+                f"{shown(url)}: the server wants no request for another {held:.0f} s",
+                retry_after=held,
+            )
         delay = self.robots.delay(url)
         with self.politeness.slot(url, wait=left, delay=delay, stop=self.stop):
             self.check()
             exchange = self.fetcher.fetch(
-                url, max_size=min(max_size, room), deadline=max(self.left(), 0.1)
+                url,
+                max_size=min(max_size, room),
+                deadline=min(max(self.left(), 0.1), MAX_FETCH),
             )
         with self.lock:
             self.size += exchange.size
@@ -179,7 +194,9 @@ class _Visit:
             return
         seconds = retry_after(exchange, exchange.started)
         if seconds is None:
-            return
+            if exchange.status != 429:
+                return
+            seconds = UNSAID_PAUSE
         self.politeness.hold(exchange.url, seconds)
         raise CaptureFailed(
             f"{shown(exchange.url)}: the server answered {exchange.status} and wants no request"

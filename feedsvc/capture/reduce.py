@@ -1,7 +1,7 @@
-"""A large page cut down to the tags that may name a requisite. Pure, and linear in its input.
+"""A page that is not tame cut down to the tags that may name a requisite. Pure and linear.
 
-lexbor is quadratic in the depth of a page and in the attributes of one tag: a million nested <div>
-would take hours. What is left here is flat and small, and is then read like any other page.
+A million nested <div> would keep lexbor for hours (see `tame`). What is left here is flat and
+small, and is then read like any other page.
 """
 
 from __future__ import annotations

@@ -8,13 +8,11 @@ from dataclasses import dataclass
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from feedsvc.capture.addressing import resolve, srcset
-from feedsvc.capture.charset import likely_charsets
 from feedsvc.capture.reduce import reduced
-from feedsvc.capture.stylesheet import references, stylesheet_text
-
-MAX_TREE = 128 << 10
-"""Bytes of a page that are read as they are; in larger ones only the tags that matter."""
+from feedsvc.capture.stylesheet import references
+from feedsvc.capture.tame import is_tame
+from feedsvc.charset import likely_charsets, stylesheet_text
+from feedsvc.references import resolve, srcset
 
 _ELEMENTS = (
     "base,meta,link,script[src],style,img,source,input[src],video[poster],object[data],embed[src]"
@@ -73,11 +71,11 @@ def page_links(page: bytes, *, url: str, charset: str, limit: int) -> Links:
     ``url`` is the page's own address and the base unless <base href> says otherwise. Without an
     icon of its own, a page has /favicon.ico.
     """
-    text = page.decode(charset, "replace")
-    if len(page) > MAX_TREE:
-        text = reduced(text)
-    tree = LexborHTMLParser(text)
-    nodes = tree.css(_selector(text))  # one walk for everything
+    if charset != "utf-8":
+        page = page.decode(charset, "replace").encode("utf-8", "replace")
+    if not is_tame(page):
+        page = reduced(page.decode("utf-8", "replace")).encode("utf-8", "replace")
+    nodes = LexborHTMLParser(page).css(_selector(page))  # one walk for everything
     head = [node for node in nodes if node.tag in _HEAD]
     base = _base(head, url)
     found = _Found(base=base, charset=charset, own=resolve(url, base=url), limit=limit)
@@ -129,15 +127,15 @@ class _Found:
             self.urls[url] = None
 
 
-def _selector(text: str) -> str:
+def _selector(page: bytes) -> str:
     """Return the selector of elements to look at; rare ones only if the page may have them."""
     selector = _ELEMENTS
-    lowered = text if len(text) > MAX_TREE else text.lower()
-    if "<svg" in lowered:
+    lowered = page.lower()
+    if b"<svg" in lowered:
         selector += _DRAWN
-    if "url(" in lowered:
+    if b"url(" in lowered:
         selector += ",[style]"
-    if "background=" in lowered:
+    if b"background=" in lowered:
         selector += ",[background]"
     return selector
 

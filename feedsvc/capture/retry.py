@@ -7,11 +7,11 @@ from email.utils import parsedate_to_datetime
 
 from feedsvc.capture.exchange import Exchange
 
-LONGEST = 24 * 3600.0
+LONGEST = 7 * 24 * 3600.0
 
 
 def retry_after(exchange: Exchange, now: datetime) -> float | None:
-    """Return the seconds from now that Retry-After asks for (RFC 9110 §10.2.3), at most a day.
+    """Return the seconds from now that Retry-After asks for (RFC 9110 §10.2.3), at most a week.
 
     None if there is no such header or it cannot be understood; 0.0 for a date that is past.
     """
@@ -20,7 +20,7 @@ def retry_after(exchange: Exchange, now: datetime) -> float | None:
         return LONGEST if len(value) > 6 else min(float(value), LONGEST)
     try:
         date = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if date.tzinfo is None:  # RFC 5322's "-0000"; HTTP dates are always UTC
         date = date.replace(tzinfo=UTC)

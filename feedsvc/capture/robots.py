@@ -7,6 +7,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from urllib.parse import urljoin, urlsplit
 
@@ -16,6 +17,7 @@ from feedsvc.capture.causes import shown
 from feedsvc.capture.decode import decoded
 from feedsvc.capture.exchange import Exchange
 from feedsvc.capture.http import Fetcher
+from feedsvc.capture.polite import Busy, Politeness
 from feedsvc.capture.retry import retry_after
 from feedsvc.errors import CaptureError, CaptureFailed, CaptureRefused
 
@@ -54,15 +56,20 @@ class Robots:
         *,
         user_agent: str,
         policy: str,
+        politeness: Politeness | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Use ``policy`` "respect" or "ignore"; the latter never fetches a robots.txt."""
+        """Use ``policy`` "respect" or "ignore"; the latter never fetches a robots.txt.
+
+        With ``politeness`` a robots.txt waits for its host's turn like everything else.
+        """
         if policy not in {"respect", "ignore"}:
             raise ValueError(f"policy must be 'respect' or 'ignore', not {policy!r}")
         product = _PRODUCT.match(user_agent)
         self._agent = product[0].lower() if product else "feedsvc"
         self._fetcher = fetcher
         self._respect = policy == "respect"
+        self._politeness = politeness
         self._clock = clock
         self._lock = threading.Lock()
         self._origins: OrderedDict[str, _Origin] = OrderedDict()
@@ -105,6 +112,8 @@ class Robots:
         origin.rules, origin.failure = None, None
         try:
             origin.rules = self._read(address)
+        except Busy:
+            raise  # says nothing about the robots.txt: the next one asks for it
         except CaptureError as error:
             origin.failure = error
         origin.until = self._clock() + (FRESH if origin.failure is None else FRESH_FAILURE)
@@ -133,9 +142,12 @@ class Robots:
         url, end = address, self._clock() + DEADLINE
         for hop in range(MAX_REDIRECTS + 1):
             try:
-                answer = self._fetcher.fetch(
-                    url, max_size=MAX_SIZE, deadline=max(end - self._clock(), 0.0)
-                )
+                with self._turn(url, wait=max(end - self._clock(), 0.0)):
+                    answer = self._fetcher.fetch(
+                        url, max_size=MAX_SIZE, deadline=max(end - self._clock(), 0.1)
+                    )
+            except Busy:
+                raise
             except CaptureRefused as error:
                 if hop == 0:
                     raise
@@ -155,6 +167,11 @@ class Robots:
             except ValueError as error:
                 raise CaptureFailed(f"{shown(address)} redirects to no address") from error
         raise AssertionError  # pragma: no cover - the last hop returns
+
+    def _turn(self, url: str, *, wait: float) -> AbstractContextManager[None]:
+        if self._politeness is None:
+            return nullcontext()
+        return self._politeness.slot(url, wait=wait)
 
 
 def ours(text: str, *, agent: str) -> str:

@@ -13,8 +13,13 @@ import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
+VERIFIED = 0.8
+"""The share of an article from which a page shows it."""
+TRACE = 0.1
+"""The share of an article below which it is there by accident."""
 Reduction = Callable[[str], bytes]
 
 # Letters a shingle holds: about five words. A Chinese, Japanese or Korean character carries
@@ -94,6 +99,31 @@ class Shingles:
         if not total or not last:
             return Found(0.0, 0.0, 0.0)
         return Found(hits / total, last / total, hits_at_last / last)
+
+
+class Sought:
+    """An article's text that is looked for in several texts, cut for it once."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._is_mostly_ascii = is_mostly_ascii(text)
+
+    def look_up(self, page: str) -> Found:
+        """Look the quick way, and thoroughly where that does not verify it."""
+        if self._is_mostly_ascii:
+            found = self._quick.look_up(quick(page))
+            # What is a little off may be a matter of accents written in two ways.
+            if not TRACE <= found.share < VERIFIED or self._text.isascii():
+                return found
+        return self._thorough.look_up(thorough(page))
+
+    @cached_property
+    def _quick(self) -> Shingles:
+        return cut(self._text, quick)
+
+    @cached_property
+    def _thorough(self) -> Shingles:
+        return cut(self._text, thorough)
 
 
 def cut(text: str, reduce: Reduction) -> Shingles:

@@ -8,8 +8,6 @@ from typing import Any
 
 import tinycss2
 
-from feedsvc.capture.charset import codec
-
 MAX_REFERENCE = 8192
 """Characters of one reference; longer ones are data."""
 _MARKS = ("url(", "@import", "image-set(")
@@ -24,20 +22,7 @@ _PLACES = re.compile(
     rf"|url\((?:{_STRING}|\\.|[^)\\])*+\)?)",
     re.IGNORECASE | re.DOTALL,
 )
-_CHARSET = re.compile(rb'@charset "([\w.:-]{1,40})";')
 _IMAGE_SETS = frozenset({"image-set", "-webkit-image-set"})
-
-
-def stylesheet_text(css: bytes, *, declared: str | None) -> str:
-    """Return a stylesheet's characters (CSS Syntax §3.2): BOM, the server's word, @charset, UTF-8."""
-    if css.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return css.decode("utf-16", "replace")
-    own = _CHARSET.match(css)
-    names = (codec(declared or ""), codec(own[1].decode("ascii")) if own else None)
-    charset = next((name for name in names if name), "utf-8")
-    # @charset "utf-16" was read as ASCII, so it is not true.
-    charset = "utf-8" if charset.startswith("utf-16") and own else charset
-    return css.decode("utf-8-sig" if charset == "utf-8" else charset, "replace")
 
 
 def references(css: str) -> Iterator[str]:

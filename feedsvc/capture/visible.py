@@ -4,33 +4,37 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Iterator
 
-from selectolax.lexbor import LexborHTMLParser
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+from feedsvc.capture.conceal import (
+    ROOTS,
+    Rule,
+    by_name,
+    conceals,
+    hiding_rules,
+    is_hidden,
+    selector,
+)
+from feedsvc.capture.tame import is_tame
 
 MAX_PAGE = 8 << 20
 """Bytes of a page that are looked at."""
-
-# lexbor is quadratic in the depth of a page and in the attributes of one tag: 100,000 nested
-# <div> take half a minute. Within this size the worst page costs about two seconds; a larger one
-# goes through the linear reader below, once its scripts and styles are out of the way.
-_MAX_TREE = 128 << 10
 
 # <noscript> is shown: replay runs no scripts, so what stands there is what its reader gets.
 # <details> is shown too: a click opens it, without any script.
 _NOT_SHOWN = (
     "head,script,style,template,iframe,noembed,noframes,datalist,rp,rt,dialog:not([open]),[hidden]"
 )
-_STYLED = "[style*=display],[style*=DISPLAY],[style*=isib],[style*=ISIB]"
-_CONCEALING = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 
 _UNREAD = re.compile(
     r"<!--.*?(?:-->|\Z)"
-    r"|<(head|script|style|template|iframe|noembed|noframes|datalist|rp|rt)\b.*?(?:</\1\s*>|\Z)",
+    r"|<(title|script|style|template|iframe|noembed|noframes|datalist|rp|rt)\b.*?(?:</\1\s*>|\Z)",
     re.IGNORECASE | re.DOTALL,
 )
 _TAG = re.compile(r"""<(/?)([a-zA-Z][^\s/>]*)((?:[^>"']|"[^"]*"|'[^']*')*+)>?|<[!?/][^>]*>?""")
-_HIDDEN = re.compile(r"(?:^|\s)hidden(?=[\s=/]|$)", re.IGNORECASE)
-_STYLE = re.compile(r"style\s{0,9}=", re.IGNORECASE)
+_MEDIA = re.compile(r"""\smedia\s*=\s*["']?([^"'>]*)""", re.IGNORECASE)
 # fmt: off
 _VOID = frozenset({
     "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr",
@@ -46,34 +50,67 @@ def visible_text(page: bytes, *, charset: str) -> str:
     memory are bounded by the size of the page.
     """
     page = page[:MAX_PAGE]
-    if len(page) > _MAX_TREE:
-        # News pages of half a megabyte are mostly scripts.
-        source = _UNREAD.sub("", page.decode(charset, "replace"))
-        page = source.encode("utf-8", "replace")
-        return _linear_text(source) if len(page) > _MAX_TREE else _tree_text(page)
+    source = None
     if charset != "utf-8":
-        page = page.decode(charset, "replace").encode("utf-8", "replace")
-    return _tree_text(page)
+        source = page.decode(charset, "replace")
+        page = source.encode("utf-8", "replace")
+    if is_tame(page):
+        return _tree_text(page)
+    # What makes a page large is mostly scripts.
+    source = page.decode("utf-8", "replace") if source is None else source
+    styles = list(_styles_in(source))
+    source = _UNREAD.sub("", source)
+    page = source.encode("utf-8", "replace")
+    rules = hiding_rules(styles, source=source)
+    return _tree_text(page, rules) if is_tame(page) else _linear_text(source, rules)
 
 
-def _tree_text(page: bytes) -> str:
-    """Read UTF-8 through lexbor's tree: right for any nesting, quadratic for hostile pages."""
+def _tree_text(page: bytes, rules: tuple[Rule, ...] = ()) -> str:
+    """Read UTF-8 through lexbor's tree: right for any nesting."""
     tree = LexborHTMLParser(page)
+    if b"style" in page or b"STYLE" in page:
+        rules = rules or _rules_of(tree, page)
+        for node in reversed(tree.css("[style]")):
+            if conceals(node.attributes["style"] or ""):
+                _remove(node)
     # In reverse, because removing an element frees the matches inside it.
-    for node in reversed(tree.css(_NOT_SHOWN)):
-        node.decompose()
-    if b"style=" in page or b"STYLE" in page or b"Style" in page:
-        for node in reversed(tree.css(_STYLED)):
-            if _CONCEALING.search(node.attributes.get("style") or ""):
-                node.decompose()
+    for node in reversed(tree.css(",".join([_NOT_SHOWN, *map(selector, rules)]))):
+        _remove(node)
     body = tree.body
     return "" if body is None else body.text(deep=True)
 
 
-def _linear_text(source: str) -> str:
-    """Read HTML tag by tag: a page too large to trust it with a tree."""
+def _remove(node: LexborNode) -> None:
+    if node.tag not in ROOTS:
+        node.decompose()
+
+
+def _rules_of(tree: LexborHTMLParser, page: bytes) -> tuple[Rule, ...]:
+    styles = [
+        node.text() for node in tree.css("style") if _is_for_screens(node.attributes.get("media"))
+    ]
+    return hiding_rules(styles, source=page.decode("utf-8", "replace")) if styles else ()
+
+
+def _styles_in(source: str) -> Iterator[str]:
+    """Yield the styles of a page that is not to be trusted with a tree."""
+    for unread in _UNREAD.finditer(source):
+        if (unread[1] or "").lower() == "style":
+            tag, _, style = unread[0].partition(">")
+            media = _MEDIA.search(tag)
+            if media is None or _is_for_screens(media[1]):
+                yield style
+
+
+def _is_for_screens(media: str | None) -> bool:
+    return (media or "").strip().lower() in {"", "all", "screen"}
+
+
+def _linear_text(source: str, rules: tuple[Rule, ...]) -> str:
+    """Read HTML tag by tag: a page that is not to be trusted with a tree."""
     pieces: list[str] = []
     hidden, depth, position = "", 0, 0
+    sorted_rules = by_name(rules)
     for tag in _TAG.finditer(source):
         if not hidden:
             pieces.append(source[position : tag.start()])
@@ -83,21 +120,8 @@ def _linear_text(source: str) -> str:
             if name == hidden:
                 depth += -1 if tag[1] else 1
                 hidden = hidden if depth else ""
-        elif name and not tag[1] and name not in _VOID and _conceals(name, tag[3]):
+        elif name and not tag[1] and name not in _VOID and is_hidden(name, tag[3], sorted_rules):
             hidden, depth = name, 1
     if not hidden:
         pieces.append(source[position:])
     return html.unescape("".join(pieces))
-
-
-def _conceals(name: str, attributes: str) -> bool:
-    """Tell whether an element is hidden by its own attributes."""
-    if name == "dialog" and not re.search(r"\bopen\b", attributes):
-        return True
-    if not attributes:
-        return False
-    style = _STYLE.search(attributes)
-    # Only a little of its value: there may be megabytes, and other attributes behind it.
-    if style and _CONCEALING.search(attributes, style.end(), style.end() + 300):
-        return True
-    return _HIDDEN.search(attributes) is not None

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from feedsvc.capture.shingles import thorough
+from feedsvc.capture.titles import TELLING, headings, names, parts
 from feedsvc.model import Likely
+from feedsvc.text import shorten
 
 # The strongest first: of equal suspicions the earlier one is meant. A challenge asks for
 # JavaScript as well, a login page has a cookie banner, a soft 404 apologises like an error page.
@@ -31,10 +34,8 @@ _TINY = 200
 # The share of consent vocabulary in a page's letters: 0.05 and more in consent walls, under 0.01
 # in articles with a banner.
 _DENSE = 0.03
+_FRONT_PAGE = "it is the site's front page"
 _MAX_SOURCE = 1 << 20
-_HEADINGS = 3
-_PARTS = re.compile(r"\s[-\u2013\u2014]\s|[|:\u00b7\u00bb\u2022]")
-_TAGS = re.compile(r"<[^>]*>")
 _CANONICAL = re.compile(
     r"<(?:link|meta)\s[^<>]{0,200}?(?:canonical|og:url)[^<>]{0,200}?(?:href|content)\s*=\s*"
     r"[\"']?https?://[^/\"'\s>]{1,200}/?[\"'\s>]"
@@ -72,9 +73,13 @@ class Scene:
     """Visible text, reduced thoroughly."""
     titles: tuple[str, ...]
     """The page's <title> and first headings as a person reads them."""
+    names: tuple[str, ...]
+    """What the page as a whole is called: its title, for others too, and its heading."""
     status: int
     elsewhere: float
     """Share of the article that stands in the source, beyond what is to be seen."""
+    is_front: bool
+    """True if the page's address is the front page's, where the article's is not."""
 
     @property
     def short(self) -> bool:
@@ -83,9 +88,19 @@ class Scene:
 
 
 @cache
+def _table() -> dict[str, Any]:
+    return tomllib.loads(files(__package__).joinpath("walls.toml").read_text("utf-8"))
+
+
+@cache
+def _searches() -> tuple[str, ...]:
+    return tuple(thorough(phrase).decode() for phrase in _table()["search"]["title"])
+
+
+@cache
 def signs() -> Mapping[Likely, Signs]:
     """Read the table of phrases, once."""
-    table = tomllib.loads(files(__package__).joinpath("walls.toml").read_text("utf-8"))
+    table = _table()
     return {
         likely: Signs(
             title=tuple(thorough(phrase).decode() for phrase in table[kind]["title"]),
@@ -98,44 +113,74 @@ def signs() -> Mapping[Likely, Signs]:
     }
 
 
-def set_scene(source: str, visible: str, *, status: int, elsewhere: float) -> Scene:
+def set_scene(
+    source: str, visible: str, *, status: int, elsewhere: float, is_front: bool = False
+) -> Scene:
     """Gather what is looked at from a decoded page and its visible text."""
     source = source[:_MAX_SOURCE]
     lower = source.lower()
-    titles = [*inside(source, lower, "title", most=1)]
-    titles += [text for tag in ("h1", "h2") for text in inside(source, lower, tag, most=_HEADINGS)]
-    return Scene(lower, thorough(visible), tuple(titles), status, elsewhere)
+    return Scene(
+        source=lower,
+        text=thorough(visible),
+        titles=headings(source, lower),
+        names=names(source, lower),
+        status=status,
+        elsewhere=elsewhere,
+        is_front=is_front,
+    )
 
 
-def inside(source: str, lower: str, tag: str, *, most: int) -> Iterator[str]:
-    """Yield the text of the first elements of a name; ``lower`` is the source in lower case."""
-    if len(lower) != len(source):
-        source = lower  # İ becomes two characters, and positions hold in the same string only
-    at = 0
-    for _ in range(most):
-        start = lower.find(f"<{tag}", at)
-        begin = lower.find(">", start) + 1
-        end = lower.find(f"</{tag}", begin)
-        if start < 0 or not begin or end < 0:
-            return
-        at = end
-        if text := " ".join(_TAGS.sub("", source[begin : min(end, begin + 1000)]).split()):
-            yield text
-
-
-def suspect(scene: Scene, *, among: Collection[Likely] = tuple(Likely)) -> Suspicion | None:
+def suspect(
+    scene: Scene, *, among: Collection[Likely] = tuple(Likely), enough: int = _ENOUGH
+) -> Suspicion | None:
     """Return the wall a page most looks like, None if it looks like none of those asked for."""
     suspicions = [
         _weigh(likely, found, scene) for likely, found in signs().items() if likely in among
     ]
     best = max(suspicions, key=lambda suspicion: suspicion.weight)
-    return best if best.weight >= _ENOUGH else None
+    return best if best.weight >= enough else None
+
+
+def sign_over(scene: Scene, *, title: str) -> Suspicion | None:
+    """Return the wall, or the front page, that a page itself says it is: by title or address.
+
+    ``title`` is the article's: what stands in it may stand in the page's.
+    """
+    for likely, found in signs().items():
+        weight, sign = _by_title(found.title, scene.names, but=title)
+        if weight:
+            return Suspicion(likely, weight, sign)
+    if is_front_page(scene):
+        return Suspicion(Likely.NOT_FOUND, _ENOUGH, _FRONT_PAGE)
+    return None
+
+
+def says(likely: Likely, scene: Scene) -> Suspicion | None:
+    """Return a wall's sign if the page's text says what only that wall says, in so many words."""
+    weight, sign = _by_text(likely, replace(signs()[likely], chrome=()), scene)
+    return Suspicion(likely, weight, sign) if weight else None
+
+
+def is_search(scene: Scene, *, title: str) -> bool:
+    """Tell whether a page says that it shows what a search found."""
+    expected = thorough(title).decode()
+    found = {part for name in scene.names for part in parts(name) if part not in expected}
+    return any(
+        part == phrase or (len(phrase) >= TELLING and part.startswith(phrase))
+        for part in found
+        for phrase in _searches()
+    )
+
+
+def is_front_page(scene: Scene) -> bool:
+    """Tell whether a page is the site's front page, by its address or by its own word."""
+    return scene.is_front or _CANONICAL.search(scene.source) is not None
 
 
 def _weigh(likely: Likely, found: Signs, scene: Scene) -> Suspicion:
     weight, evidence = 0, list[str]()
     for more, sign in (
-        _by_title(found, scene),
+        _by_title(found.title, scene.titles),
         _by_text(likely, found, scene),
         _by_markup(likely, found, scene),
         _by_status(likely, scene),
@@ -147,14 +192,16 @@ def _weigh(likely: Likely, found: Signs, scene: Scene) -> Suspicion:
     return Suspicion(likely, weight, evidence[0] if evidence else "")
 
 
-def _by_title(found: Signs, scene: Scene) -> tuple[int, str]:
+def _by_title(phrases: Iterable[str], titles: Iterable[str], *, but: str = "") -> tuple[int, str]:
     """A title that is little more than the phrase; three words more make it a headline."""
-    for title in scene.titles:
-        for part in _PARTS.split(title):
-            reduced = thorough(part).decode()
-            for phrase in found.title:
-                if phrase in reduced and len(reduced) <= len(phrase) + 12:
-                    return 3, f"the page is titled “{title[:80]}”"
+    expected = thorough(but).decode()
+    for title in titles:
+        for part in parts(title):
+            if part in expected:
+                continue
+            for phrase in phrases:
+                if phrase in part and len(part) <= len(phrase) + 12:
+                    return 3, f"the page is titled “{shorten(title, 80)}”"
     return 0, ""
 
 
@@ -197,8 +244,8 @@ def _by_shape(likely: Likely, found: Signs, scene: Scene) -> tuple[int, str]:
         letters = sum(scene.text.count(word) * len(word) for word in found.words)
         if letters > _DENSE * max(len(scene.text), _TINY):
             return 2 if scene.short else 3, "its text speaks of little but cookies and consent"
-    if likely is Likely.NOT_FOUND and _CANONICAL.search(scene.source):
-        return 3, "it is the site's front page"
+    if likely is Likely.NOT_FOUND and is_front_page(scene):
+        return 3, _FRONT_PAGE
     if likely is Likely.EMPTY and scene.elsewhere >= 0.5:
         return 3, "the article is in the page's source, but only a script would show it"
     if likely is Likely.EMPTY and len(scene.text) < _TINY and "<script" in scene.source:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
@@ -23,19 +24,14 @@ def response_head(exchange: Exchange) -> bytes:
     HTTP/2 is written as HTTP/1.1, as readers of WARC expect; WARC-Protocol tells the truth.
     """
     line = f"{_version(exchange)} {exchange.status} {_reason(exchange)}"
-    headers = tuple(
-        (_RENAMED.get(name.lower(), name), value)
-        for name, value in exchange.headers
-        if not name.startswith(":")
-    )
-    return _head(line, headers)
+    return _head(line, exchange.headers)
 
 
 def request_head(exchange: Exchange) -> bytes:
     """Return request line and header lines, ending in the empty line."""
     parts = urlsplit(exchange.url)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    headers = tuple(pair for pair in exchange.request_headers if not pair[0].startswith(":"))
+    headers = exchange.request_headers
     if not any(name.lower() == "host" for name, _ in headers):
         headers = (("Host", host_of(exchange.url)), *headers)
     return _head(f"{exchange.method} {target} {_version(exchange)}", headers)
@@ -55,10 +51,16 @@ def _reason(exchange: Exchange) -> str:
         return ""
 
 
+# The requisites that pages share come with every one of them.
+@lru_cache(maxsize=256)
 def _head(line: str, headers: Headers) -> bytes:
     lines = [_safe(line)]
     # An empty name would begin with the colon and not be a header at all.
-    lines += [f"{_TOKEN.sub('-', name) or '-'}: {_safe(value)}" for name, value in headers]
+    lines += [
+        f"{_TOKEN.sub('-', _RENAMED.get(name.lower(), name)) or '-'}: {_safe(value)}"
+        for name, value in headers
+        if not name.startswith(":")
+    ]
     text = "\r\n".join(lines) + "\r\n\r\n"
     try:
         return text.encode("latin-1")

@@ -8,8 +8,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from feedsvc.jobs.add import add_urls
     from feedsvc.jobs.capture import capture_due
+    from feedsvc.jobs.export import export_archive
     from feedsvc.jobs.fixity import verify
+    from feedsvc.jobs.forget import audit_log, forget_article, remember_article
     from feedsvc.jobs.health import status
     from feedsvc.jobs.ingest import ingest_seeds
     from feedsvc.jobs.publish import feed_urls, publish_feeds
@@ -22,15 +25,22 @@ if TYPE_CHECKING:
         set_topics,
         sort_stale,
     )
+    from feedsvc.jobs.take_in import import_archives
 
 _HOMES = {
+    "add_urls": "add",
+    "audit_log": "forget",
     "capture_due": "capture",
     "explain_topics": "sort",
+    "export_archive": "export",
     "feed_urls": "publish",
+    "forget_article": "forget",
+    "import_archives": "take_in",
     "ingest_seeds": "ingest",
     "list_topics": "sort",
     "publish_feeds": "publish",
     "rebuild": "regenerate",
+    "remember_article": "forget",
     "reset_topics": "sort",
     "set_topics": "sort",
     "sort_stale": "sort",
@@ -50,13 +60,19 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = [
+    "add_urls",
+    "audit_log",
     "capture_due",
     "explain_topics",
+    "export_archive",
     "feed_urls",
+    "forget_article",
+    "import_archives",
     "ingest_seeds",
     "list_topics",
     "publish_feeds",
     "rebuild",
+    "remember_article",
     "reset_topics",
     "set_topics",
     "sort_stale",

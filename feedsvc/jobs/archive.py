@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import threading
 import time
@@ -10,14 +9,12 @@ import uuid
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
-from io import BufferedRandom
 
-from feedsvc.capture.judge import judge
 from feedsvc.capture.page import Capture, capture_page
-from feedsvc.capture.warc import write_warc
-from feedsvc.capture.warc_check import check_warc
-from feedsvc.errors import CaptureFailed, CaptureRefused, FeedsvcError, OutOfSpace
+from feedsvc.errors import CaptureFailed, CaptureRefused, FeedsvcError, NotFound, OutOfSpace
 from feedsvc.jobs.backoff import wait_before_next
+from feedsvc.jobs.helper import Helper
+from feedsvc.jobs.keep import Kept, Order, keep
 from feedsvc.logs import logger
 from feedsvc.model import (
     Attempt,
@@ -50,9 +47,17 @@ class Result:
 
 
 def capture_one(
-    runtime: Runtime, tools: CaptureTools, job: CaptureJob, stop: threading.Event
+    runtime: Runtime,
+    tools: CaptureTools,
+    job: CaptureJob,
+    stop: threading.Event,
+    *,
+    helper: Helper | None = None,
 ) -> Result:
-    """Capture, judge and store one page; every failure becomes an attempt with its cause."""
+    """Capture, judge and store one page; every failure becomes an attempt with its cause.
+
+    ``helper`` is a process that takes judging and storing over, where it can.
+    """
     began = time.monotonic()
     started = runtime.now()
     timing = _Timing(runtime, job, started, began)
@@ -67,7 +72,7 @@ def capture_one(
             stop=stop,
         )
         with closing(capture):
-            return _keep(runtime, job, capture, timing)
+            return _keep(runtime, job, capture, timing, helper)
     except CaptureRefused as error:
         return Result(timing.attempt(Outcome.REFUSED, str(error)))
     except CaptureFailed as error:
@@ -98,6 +103,7 @@ class _Timing:
         size: int = 0,
         retry_after: float | None = None,
         snapshot_id: str | None = None,
+        cut_off: bool = False,
     ) -> Attempt:
         """Return the attempt that ends now, and when the next one is due."""
         wait = wait_before_next(
@@ -106,6 +112,7 @@ class _Timing:
             attempts=self.job.attempts,
             retry_after=retry_after,
             article_id=self.job.article_id,
+            cut_off=cut_off,
         )
         return Attempt(
             article_id=self.job.article_id,
@@ -121,25 +128,24 @@ class _Timing:
         )
 
 
-def _keep(runtime: Runtime, job: CaptureJob, capture: Capture, timing: _Timing) -> Result:
+def _keep(
+    runtime: Runtime, job: CaptureJob, capture: Capture, timing: _Timing, helper: Helper | None
+) -> Result:
     """Judge a capture and put it at rest: bytes first, rows are the caller's."""
-    judgement = judge(
-        job.title,
-        job.text,
-        capture.body,
-        content_type=capture.content_type,
-        status=capture.status,
-    )
-    snapshot, payloads = _store(runtime, job, capture, judgement)
-    outcome = Outcome(judgement.verdict.value)
+    order = _order(runtime, job, capture)
+    kept = helper.keep(order) if helper else None
+    if kept is None:
+        kept = keep(order, runtime.archive)
+    outcome = Outcome(kept.judgement.verdict.value)
     attempt = timing.attempt(
         outcome,
-        "" if outcome is Outcome.VERIFIED else _cause(judgement),
+        "" if outcome is Outcome.VERIFIED else _cause(kept.judgement),
         status=capture.status,
         size=capture.size,
-        snapshot_id=snapshot.id,
+        snapshot_id=order.snapshot_id,
+        cut_off=order.is_cut_off,
     )
-    return Result(attempt, snapshot, payloads)
+    return Result(attempt, _snapshot(job, capture, order, kept), kept.payloads)
 
 
 def _cause(judgement: Judgement) -> str:
@@ -147,53 +153,64 @@ def _cause(judgement: Judgement) -> str:
     return ": ".join(part for part in parts if part)
 
 
-def _store(
-    runtime: Runtime, job: CaptureJob, capture: Capture, judgement: Judgement
-) -> tuple[Snapshot, tuple[Payload, ...]]:
-    exchanges = [*capture.page, *capture.requisites]
+def _known(runtime: Runtime, digests: set[str]) -> dict[str, Payload]:
+    """Return payloads at rest that a revisit record may point to: their files are still there."""
     with runtime.database.reading() as store:
-        known = store.known_payloads({one.sha1 for one in exchanges})
+        known = store.known_payloads(digests)
+        places = store.places({one.snapshot_id for one in known.values()})
+    whole = {id_ for id_, (key, size) in places.items() if _is_at_rest(runtime, key, size)}
+    return {digest: one for digest, one in known.items() if one.snapshot_id in whole}
+
+
+def _is_at_rest(runtime: Runtime, key: str, size: int) -> bool:
+    try:
+        return runtime.archive.size(key) == size
+    except NotFound:
+        return False
+
+
+def _order(runtime: Runtime, job: CaptureJob, capture: Capture) -> Order:
+    """Gather what judging and writing a capture takes."""
+    known = _known(runtime, {one.sha1 for one in [*capture.page, *capture.requisites]})
     id_ = snapshot_id(capture.started, os.urandom(10))
-    key = f"{capture.started:%Y/%m}/{id_}.warc.gz"
-    with runtime.archive.writing(key) as file:
-        written = write_warc(
-            capture,
-            file,
-            snapshot_id=id_,
-            known=known,
-            judgement=judgement,
-            software=SOFTWARE,
-            now=runtime.now(),
-            robots=runtime.settings.archive.robots,
-        )
-        size, sha256 = _checked(file)
-    snapshot = Snapshot(
-        id=id_,
+    return Order(
+        snapshot_id=id_,
+        key=f"{capture.started:%Y/%m}/{id_}.warc.gz",
+        title=job.title,
+        text=job.text,
+        url=capture.url,
+        final_url=capture.final_url,
+        status=capture.status,
+        seconds=capture.seconds,
+        content_type=capture.content_type,
+        body=capture.body,
+        page=capture.page,
+        requisites=capture.requisites,
+        missing=capture.missing,
+        known=known,
+        robots=runtime.settings.archive.robots,
+        software=SOFTWARE,
+        now=runtime.now(),
+    )
+
+
+def _snapshot(job: CaptureJob, capture: Capture, order: Order, kept: Kept) -> Snapshot:
+    return Snapshot(
+        id=order.snapshot_id,
         article_id=job.article_id,
         url=job.url,
         final_url=capture.final_url,
         captured=capture.started,
         status=capture.status,
-        judgement=judgement,
-        key=key,
-        size=size,
-        sha256=sha256,
-        records=written.records,
+        judgement=kept.judgement,
+        key=order.key,
+        size=kept.size,
+        sha256=kept.sha256,
+        records=kept.records,
         requisites=len(capture.requisites),
         missing=len(capture.missing),
+        refers=tuple(sorted({one.snapshot_id for one in order.known.values()})),
     )
-    return snapshot, written.payloads
-
-
-def _checked(file: BufferedRandom) -> tuple[int, str]:
-    """Read back what was written; return its size and SHA-256. Raises CaptureFailed."""
-    file.seek(0)
-    found = check_warc(file)
-    if found.problems:
-        raise CaptureFailed(f"the snapshot could not be read back: {found.problems[0]}")
-    file.seek(0)
-    digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return file.seek(0, os.SEEK_END), digest
 
 
 def snapshot_id(moment: datetime, randomness: bytes) -> str:

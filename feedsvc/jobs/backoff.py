@@ -9,8 +9,6 @@ from feedsvc.model import Outcome
 
 GONE = frozenset({404, 410, 451})
 """RFC 9110 §15.5: most likely so for good; asked again less often, never forgotten."""
-LONGEST_WISH = timedelta(days=7)
-"""The longest Retry-After that is obeyed to the letter."""
 
 _SCHEDULES = {
     # outcome: first wait, longest wait
@@ -29,20 +27,22 @@ def wait_before_next(
     attempts: int,
     retry_after: float | None,
     article_id: str,
+    cut_off: bool = False,
 ) -> timedelta | None:
     """Return how long to wait, doubling with every attempt, or None if the article is archived.
 
     ``attempts`` counts those before this one. The wait is spread by up to a fifth, by the
     article's id, so that what failed together is not tried again together; a server's
-    Retry-After (seconds) is never undercut.
+    Retry-After (seconds, a week at most where it is read) is never undercut.
     """
-    if outcome in {Outcome.VERIFIED, Outcome.PARTIAL}:
+    if outcome in {Outcome.VERIFIED, Outcome.PARTIAL} and not cut_off:
         return None
-    first, longest = _GONE_SCHEDULE if status in GONE else _SCHEDULES[outcome]
+    schedule = _SCHEDULES[Outcome.FAILED if cut_off else outcome]
+    first, longest = _GONE_SCHEDULE if status in GONE else schedule
     wait: timedelta = min(first * 2 ** min(attempts, 20), longest)
     wait *= 1 - _JITTER * _fraction(f"{article_id}:{attempts}")
     if retry_after is not None:
-        wait = max(wait, min(timedelta(seconds=retry_after), LONGEST_WISH))
+        wait = max(wait, timedelta(seconds=retry_after))
     return wait
 
 

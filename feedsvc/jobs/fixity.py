@@ -12,11 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 from feedsvc.capture.warc_check import check_warc
 from feedsvc.errors import NotFound
+from feedsvc.jobs.recover import OURS, is_capturing, recover
 from feedsvc.jobs.running import recorded, silent
-from feedsvc.model import Damage, Progress, Snapshot, VerifyReport
+from feedsvc.model import Article, Damage, Progress, Snapshot, VerifyReport
 from feedsvc.runtime import Runtime
+from feedsvc.storage.store import Store
 
-_AGAIN = "run `feedsvc capture --article {}` to capture it again, or restore a backup"
+_AGAIN = "it is due again: run `feedsvc capture --article {}`, or restore the file from a backup"
 
 
 def verify(
@@ -24,17 +26,22 @@ def verify(
 ) -> VerifyReport:
     """Check every snapshot (or ``sample`` of them), every feed file and the database.
 
-    Reads only. Finds any changed byte, missing file or file that nothing stands for, and names
-    the article it belongs to.
+    Finds any changed byte, missing file or file that nothing stands for, and names the article
+    it belongs to. A damaged snapshot is no longer shown or referred to, and its original is due
+    for capture again; once that went well, it is damage no more, only superseded.
     """
     began = time.monotonic()
     with recorded(runtime, "verify") as run:
+        if not runtime.database.is_read_only:
+            recover(runtime)
         damage = list(_database(runtime))
         with runtime.database.reading() as store:
             known = list(store.all_snapshots())
             files = store.feed_files()
         chosen = known if sample is None else random.sample(known, min(sample, len(known)))
-        damage += _snapshots(runtime, chosen, progress)
+        broken = {one.id: (one, why) for one, why in _snapshots(runtime, chosen, progress)}
+        found, superseded = _note_damage(runtime, chosen, broken)
+        damage += found
         damage += _feeds(runtime, files)
         damage += _unknown(runtime, known, files)
         report = VerifyReport(
@@ -43,6 +50,7 @@ def verify(
             size=sum(one.size for one in chosen) + sum(size for _, size in files.values()),
             seconds=time.monotonic() - began,
             damage=tuple(damage),
+            superseded=superseded,
         )
         run.note(report)
         run.summary |= {"damage": len(damage)}
@@ -65,23 +73,87 @@ def _database(runtime: Runtime) -> Iterator[Damage]:
             )
 
 
-def _snapshots(runtime: Runtime, chosen: list[Snapshot], progress: Progress) -> Iterator[Damage]:
+def _snapshots(
+    runtime: Runtime, chosen: list[Snapshot], progress: Progress
+) -> Iterator[tuple[Snapshot, str]]:
+    """Yield snapshots whose bytes are not as recorded, and what is wrong with them."""
     # Inflating and hashing release the interpreter's lock: two threads read twice as fast.
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        results = _bounded(pool, runtime, chosen)
-        for done, (snapshot, problems) in enumerate(results, 1):
+        for done, (snapshot, problems) in enumerate(_bounded(pool, runtime, chosen), 1):
             progress("verifying", done, len(chosen))
             if problems:
-                with runtime.database.reading() as store:
-                    article = store.article(snapshot.article_id)
-                yield Damage(
-                    "snapshot",
-                    str(runtime.archive.path(snapshot.key)),
-                    "; ".join(problems),
-                    _AGAIN.format(snapshot.article_id),
-                    snapshot.article_id,
-                    article.title if article else None,
-                )
+                yield snapshot, "; ".join(problems)
+
+
+def _note_damage(
+    runtime: Runtime, chosen: list[Snapshot], broken: dict[str, tuple[Snapshot, str]]
+) -> tuple[list[Damage], int]:
+    """Remember what is damaged and make its capture due; tell what no new capture has mended.
+
+    Whatever refers to a damaged snapshot lacks those payloads, so it is damaged too.
+    """
+    if not broken and not any(one.damaged for one in chosen):
+        return [], 0
+    with runtime.database.reading() as store:
+        for one in store.referring(broken):
+            broken.setdefault(one.id, (one, "it refers to bytes in a damaged snapshot"))
+    if not runtime.database.is_read_only:
+        _mark(runtime, chosen, broken)
+    with runtime.database.reading() as store:
+        good = store.good_snapshots(sorted({one.article_id for one, _ in broken.values()}))
+        articles = store.articles(sorted({one.article_id for one, _ in broken.values()}))
+    return _told(runtime, broken, good, articles)
+
+
+def _mark(
+    runtime: Runtime, chosen: list[Snapshot], broken: dict[str, tuple[Snapshot, str]]
+) -> None:
+    """Remember what is damaged, let what is whole again count, and make captures due."""
+    now = runtime.now()
+    with runtime.database.transaction() as store:
+        fresh = [one for one, _ in broken.values() if one.damaged is None]
+        store.mark_damaged([one.id for one in fresh], now=now)
+        store.mark_articles_dirty(sorted({one.article_id for one in fresh}))
+        for article_id in sorted({one.article_id for one in fresh}):
+            store.make_due(article_id, now=now)
+        _clear(store, chosen, broken)
+
+
+def _told(
+    runtime: Runtime,
+    broken: dict[str, tuple[Snapshot, str]],
+    good: dict[str, Snapshot],
+    articles: dict[str, Article],
+) -> tuple[list[Damage], int]:
+    """Return the damage that no later capture has mended, and how much one has."""
+    damage: list[Damage] = []
+    for one, problem in broken.values():
+        newer = good.get(one.article_id)
+        if one.damaged is not None and newer is not None and newer.captured > one.damaged:
+            continue
+        article = articles.get(one.article_id)
+        damage.append(
+            Damage(
+                "snapshot",
+                str(runtime.archive.path(one.key)),
+                problem,
+                _AGAIN.format(one.article_id),
+                one.article_id,
+                article.title if article else None,
+            )
+        )
+    return damage, len(broken) - len(damage)
+
+
+def _clear(store: Store, chosen: list[Snapshot], broken: dict[str, tuple[Snapshot, str]]) -> None:
+    """Let snapshots count again whose bytes, and those they refer to, are found whole."""
+    marked = {one.id for one in chosen if one.damaged is not None}
+    whole = [
+        one for one in chosen if one.id in marked - set(broken) and not marked & set(one.refers)
+    ]
+    if whole:
+        store.clear_damage([one.id for one in whole])
+        store.mark_articles_dirty(sorted({one.article_id for one in whole}))
 
 
 def _bounded(
@@ -137,6 +209,8 @@ def _unknown(
     recorded_keys = {one.key for one in known}
     for key in runtime.archive.stored():
         if key not in recorded_keys:
+            if OURS.fullmatch(key) and is_capturing(runtime):
+                continue  # about to be recorded
             # A capture may have been recorded since the list was read.
             with runtime.database.reading() as store:
                 if store.has_key(key):

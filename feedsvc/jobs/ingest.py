@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
-from feedsvc.errors import ConfigurationError
 from feedsvc.ingest import PARSER_VERSION
-from feedsvc.ingest.files import FoundSeed, look, scan
 from feedsvc.jobs.decide import Decider, Decision, held, ids_of, keys_of, missing
 from feedsvc.jobs.load import Found, Loaded, load_all
+from feedsvc.jobs.looking import Alive, Look, look_at, look_everywhere, seed_folders, settled
+from feedsvc.jobs.refuse import without_forgotten
 from feedsvc.jobs.running import recorded, silent
 from feedsvc.jobs.sort import with_choices
 from feedsvc.logs import logger
@@ -31,8 +29,6 @@ from feedsvc.storage.store import Store
 
 BATCH = 1000
 """Seeds stored in one transaction."""
-SETTLE = 0.3
-"""Seconds a file must have been left alone before it is read."""
 RECENT = timedelta(minutes=10)
 
 log = logger(__name__)
@@ -44,47 +40,34 @@ def ingest_seeds(
     force: bool = False,
     accept_deletions: bool = False,
     names: Collection[str] | None = None,
+    quiet: float = 0.0,
     progress: Progress = silent,
 ) -> IngestReport:
     """Load new and changed seeds and withdraw the articles of those that are gone.
 
     ``names`` limits the look to those seeds (or folders of seeds) and costs nothing for the
-    others; ``force`` reads and parses also what seems unchanged. Raises Temporary while another
-    process loads.
+    others; ``force`` reads and parses also what seems unchanged. A new file that was written to
+    less than ``quiet`` seconds ago counts as busy: its writer may not have come to the end, where
+    the URL stands. Raises Temporary while another process loads.
     """
     began = time.monotonic()
     with runtime.lock("ingest"), recorded(runtime, "ingest") as run:
-        work = _Ingest(runtime, force=force, accept=accept_deletions, progress=progress)
+        work = _Ingest(
+            runtime, force=force, accept=accept_deletions, quiet=quiet, progress=progress
+        )
         report = replace(work.run(names), seconds=time.monotonic() - began)
         run.note(report)
     return report
 
 
-@dataclass(slots=True)
-class _Look:
-    """What is on disk, and what the database knows of the same places."""
-
-    found: dict[str, Found] = field(default_factory=dict)
-    known: dict[str, tuple[FileStamp, SeedState, int]] = field(default_factory=dict)
-    absent: set[str] = field(default_factory=set)
-    """Folders that cannot be looked into: what they hold is not gone."""
-
-    def add(self, folder: Path, seed: FoundSeed) -> None:
-        """Note what a scan came across: a seed, or a folder that cannot be listed."""
-        self.found[seed.name] = Found(str(folder), seed)
-        if seed.relative.endswith("/"):
-            self.absent.add(seed.name.rstrip("/"))
-
-    def hides(self, name: str) -> bool:
-        """Tell whether a seed lies in a folder that cannot be looked into."""
-        return any(name.startswith(f"{folder}/") for folder in self.absent)
-
-
 class _Ingest:
-    def __init__(self, runtime: Runtime, *, force: bool, accept: bool, progress: Progress) -> None:
+    def __init__(
+        self, runtime: Runtime, *, force: bool, accept: bool, quiet: float, progress: Progress
+    ) -> None:
         self.runtime = runtime
         self.force = force
         self.accept = accept
+        self.quiet = quiet
         self.progress = progress
         self.classifier = runtime.classifier
         self.limit = runtime.settings.seeds.max_size
@@ -95,12 +78,14 @@ class _Ingest:
         self.held = 0
 
     def run(self, names: Collection[str] | None) -> IngestReport:
-        seen = self._look_everywhere() if names is None else self._look_at(names)
+        seen = look_everywhere(self.runtime) if names is None else look_at(self.runtime, names)
+        self.progress("looking", len(seen.found), None)
         changed = [
             found
             for name, found in seen.found.items()
-            if self.force or not _unchanged(found, seen.known.get(name))
+            if self.force or not seen.is_unchanged(found, name)
         ]
+        changed = self._without_young(changed, seen)
         self.totals.unmodified = sum(
             seen.known[name][1] is SeedState.LOADED for name in seen.found if name in seen.known
         ) - sum(
@@ -110,54 +95,23 @@ class _Ingest:
         gone = sorted(set(seen.known) - set(seen.found))
         with self.runtime.database.reading() as store:
             records = store.seed_records(gone)
-        self._load(_settled(changed), alive=_alive(self.runtime, seen, names), gone=records)
+        self._load(
+            settled(changed), alive=Alive(self.runtime, seen, complete=names is None), gone=records
+        )
         self._remove(records, seen)
         self._rescue(seen)
         return self._report()
 
-    # --- looking ------------------------------------------------------------------------
-
-    def _folders(self) -> dict[str, Path]:
-        """Return the configured folders by the name their seeds carry."""
-        root = self.runtime.root
-        paths = self.runtime.settings.seeds.paths
-        return {path.strip().rstrip("/") or "/": root / path for path in paths}
-
-    def _look_everywhere(self) -> _Look:
-        seen = _Look()
-        for name, folder in self._folders().items():
-            if not _readable(folder):
-                seen.absent.add(name)
-                continue
-            for seed in scan(folder, name=name):
-                seen.add(folder, seed)
-        self.progress("looking", len(seen.found), None)
-        with self.runtime.database.reading() as store:
-            seen.known = store.seed_stamps()
-        return seen
-
-    def _look_at(self, names: Collection[str]) -> _Look:
-        seen = _Look()
-        below: list[str] = []
-        for name, folder in self._folders().items():
-            inside = [one for one in names if one == name or one.startswith(f"{name}/")]
-            if inside and not _readable(folder):
-                seen.absent.add(name)
-            for one in inside:
-                relative = one[len(name) + 1 :]
-                path = folder / relative
-                if path.is_dir() and not path.is_symlink():
-                    for seed in scan(path, name=one):
-                        inner = f"{relative}/{seed.relative}".lstrip("/")
-                        seen.add(folder, replace(seed, relative=inner))
-                    below.append(one)
-                elif (single := look(folder, relative, name=name)) is not None:
-                    seen.add(folder, single)
-                else:
-                    below.append(one)
-        with self.runtime.database.reading() as store:
-            seen.known = store.seed_stamps({*names, *seen.found, *store.seeds_below(below)})
-        return seen
+    def _without_young(self, changed: list[Found], seen: Look) -> list[Found]:
+        """Leave new files that may still be written for the next look."""
+        written = time.time() - self.quiet
+        old = [
+            one
+            for one in changed
+            if one.seed.name in seen.known or one.seed.stamp.mtime_ns / 1e9 <= written
+        ]
+        self.busy += len(changed) - len(old)
+        return old
 
     # --- loading ------------------------------------------------------------------------
 
@@ -165,7 +119,7 @@ class _Ingest:
         self,
         found: Sequence[Found],
         *,
-        alive: _Alive,
+        alive: Alive,
         gone: Mapping[str, SeedRecord],
     ) -> None:
         if not found:
@@ -200,13 +154,12 @@ class _Ingest:
         }
         return {name: one.digest for name, one in store.seed_records(good).items() if one.digest}
 
-    def _store(
-        self, batch: Sequence[Loaded], alive: _Alive, gone: Mapping[str, SeedRecord]
-    ) -> None:
+    def _store(self, batch: Sequence[Loaded], alive: Alive, gone: Mapping[str, SeedRecord]) -> None:
         if not batch:
             return
         now = self.runtime.now()
         with self.runtime.database.transaction() as store:
+            batch = without_forgotten(store, batch)
             records = store.seed_records({one.name for one in batch})
             relevant = [*records.values(), *(gone[d] for one in batch if (d := one.digest) in gone)]
             stored = store.identities(ids=ids_of(batch, relevant), url_keys=keys_of(batch))
@@ -248,7 +201,7 @@ class _Ingest:
 
     # --- removing -----------------------------------------------------------------------
 
-    def _remove(self, gone: Mapping[str, SeedRecord], seen: _Look) -> None:
+    def _remove(self, gone: Mapping[str, SeedRecord], seen: Look) -> None:
         """Withdraw articles whose seed is gone, unless it looks like a lost disk."""
         if not gone and not self.left:
             return
@@ -280,7 +233,7 @@ class _Ingest:
                 remedy="bring the folder back, or run `feedsvc ingest --accept-deletions`",
             )
 
-    def _keep(self, store: Store, lost: Sequence[SeedRecord], seen: _Look) -> set[str]:
+    def _keep(self, store: Store, lost: Sequence[SeedRecord], seen: Look) -> set[str]:
         """Return the names of seeds that are gone but whose articles have to stay."""
         recent = store.withdrawn_since(self.runtime.now() - RECENT)
         by_folder: dict[str, list[str]] = {}
@@ -293,10 +246,10 @@ class _Ingest:
         return keep
 
     def _folder_of(self, name: str) -> str:
-        folders = [one for one in self._folders() if name.startswith(f"{one}/")]
+        folders = [one for one in seed_folders(self.runtime) if name.startswith(f"{one}/")]
         return max(folders, key=len) if folders else name.partition("/")[0]
 
-    def _rescue(self, seen: _Look) -> None:
+    def _rescue(self, seen: Look) -> None:
         """Let a duplicate take over the article whose own seed is gone."""
         if not self.left:
             return
@@ -304,11 +257,11 @@ class _Ingest:
             names = store.duplicates_of(sorted(self.left))
         if not names:
             return
-        found = self._look_at(names).found
+        found = look_at(self.runtime, names).found
         before = len(self.left)
         self.left = set()
         self.force = True
-        self._load(list(found.values()), alive=_alive(self.runtime, seen, names), gone={})
+        self._load(list(found.values()), alive=Alive(self.runtime, seen, complete=False), gone={})
         log.info("seeds.taken_over", articles=before, seeds=len(found))
 
     # --- reporting ----------------------------------------------------------------------
@@ -334,59 +287,3 @@ class _Ingest:
             ),
             warnings=tuple(totals.warnings),
         )
-
-
-class _Alive:
-    """Tells whether a seed's file is there: by what was seen, else by a look."""
-
-    def __init__(self, folders: Mapping[str, Path], seen: _Look, *, complete: bool) -> None:
-        self._folders = folders
-        self._seen = seen
-        self._complete = complete
-
-    def __call__(self, name: str) -> bool:
-        if name in self._seen.found or self._seen.hides(name):
-            return True
-        for folder, path in self._folders.items():
-            if name.startswith(f"{folder}/"):
-                if self._complete:
-                    return False
-                return look(path, name[len(folder) + 1 :], name=folder) is not None
-        return False
-
-
-def _alive(runtime: Runtime, seen: _Look, names: Collection[str] | None) -> _Alive:
-    root = runtime.root
-    folders = {path.strip().rstrip("/"): root / path for path in runtime.settings.seeds.paths}
-    return _Alive(folders, seen, complete=names is None)
-
-
-def _unchanged(found: Found, known: tuple[FileStamp, SeedState, int] | None) -> bool:
-    if known is None:
-        return False
-    stamp, state, parser = known
-    seen = found.seed.stamp
-    return (
-        state is not SeedState.MISSING
-        and parser == PARSER_VERSION
-        and (stamp.size, stamp.mtime_ns) == (seen.size, seen.mtime_ns)
-        and stamp.inode == seen.inode & ((1 << 63) - 1)
-    )
-
-
-def _readable(folder: Path) -> bool:
-    if not folder.exists():
-        return False
-    if not folder.is_dir():
-        raise ConfigurationError(f"seeds.paths: {folder} is not a folder; name the folder of seeds")
-    return os.access(folder, os.R_OK | os.X_OK)
-
-
-def _settled(found: Iterable[Found]) -> list[Found]:
-    """Wait once until no file is younger than SETTLE, so that half-written ones are told."""
-    listed = list(found)
-    youngest = max((one.seed.stamp.mtime_ns for one in listed), default=0) / 1e9
-    age = time.time() - youngest
-    if listed and 0 <= age < SETTLE:
-        time.sleep(SETTLE - age)
-    return listed

@@ -23,6 +23,9 @@ INDEX = "index.opml"
 _SETTINGS = "feed settings"
 """The fact that tells under which settings the feeds were written."""
 
+_FIRST_URL = "first base_url"
+"""The fact from which feeds have their ids: a site that moves keeps them."""
+
 log = logger(__name__)
 
 
@@ -49,11 +52,13 @@ def write_dirty(runtime: Runtime, *, progress: Progress = silent) -> PublishRepo
     with runtime.database.reading() as store:
         changed_settings = store.fact(_SETTINGS) != _settings(runtime)
         waiting = store.dirty_topics()
-    if not waiting and not changed_settings:
+        lost = _lost(runtime, store)
+    if not waiting and not changed_settings and not lost:
         return PublishReport()
     with runtime.database.transaction() as store:
         if changed_settings:
             _take_settings(runtime, store)
+        store.mark_dirty({name.rpartition(".")[0] for name in lost})
         dirty = store.dirty_topics()
         gone = store.empty_topics([topic.slug for topic, _ in dirty])
         store.drop_topics(gone)
@@ -67,6 +72,18 @@ def write_dirty(runtime: Runtime, *, progress: Progress = silent) -> PublishRepo
     progress("publishing", len(dirty), len(dirty))
     writer.write_index()
     return writer.finish()
+
+
+def _lost(runtime: Runtime, store: Store) -> list[str]:
+    """Return the names of feed files that are gone, or not as long as they were written."""
+    lost: list[str] = []
+    for name, (_, size) in store.feed_files().items():
+        try:
+            if runtime.feeds.size(name) != size:
+                lost.append(name)
+        except NotFound:
+            lost.append(name)
+    return lost
 
 
 def mark_everything(runtime: Runtime, slug: str | None = None) -> None:
@@ -96,6 +113,8 @@ def _take_settings(runtime: Runtime, store: Store) -> None:
     store.relabel_topics({slug: topic for slug, topic in labels.items() if topic is not None})
     store.mark_dirty()
     store.set_fact(_SETTINGS, _settings(runtime))
+    if store.fact(_FIRST_URL) is None:
+        store.set_fact(_FIRST_URL, runtime.site.base_url)
 
 
 class _Writer:
@@ -103,6 +122,7 @@ class _Writer:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
+        self._site = runtime.site
         self._items: dict[str, FeedItem] = {}
         self._marks: dict[str, int] = {}
         self._files: dict[str, tuple[str, int]] = {}
@@ -114,13 +134,15 @@ class _Writer:
         """Write a topic's feed in every format."""
         settings = self._runtime.settings.feeds
         with self._runtime.database.reading() as store:
+            first = store.fact(_FIRST_URL) or self._site.base_url
+            self._site = replace(self._site, first_url=first)
             ids = store.head(topic.slug, limit=settings.entries)
             unread = [one for one in ids if one not in self._items]
             self._items |= store.feed_items(store.articles(unread))
         feed = compose_feed(
             topic,
             [self._items[one] for one in ids],
-            site=self._runtime.site,
+            site=self._site,
             entry_link=settings.entry_link,
         )
         for name in FEED_FORMATS:
@@ -133,7 +155,7 @@ class _Writer:
         """Write the list of all feeds."""
         with self._runtime.database.reading() as store:
             topics = store.topics_in_use()
-        self._put(INDEX, opml(self._runtime.site, topics))
+        self._put(INDEX, opml(self._site, topics))
 
     def _put(self, name: str, data: bytes) -> None:
         blobs = self._runtime.feeds

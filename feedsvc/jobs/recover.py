@@ -1,57 +1,120 @@
-"""Clean up after a capture run that was killed."""
+"""Leases that die with their holder, and cleaning up after a capture run that was killed."""
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import secrets
 import socket
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
+from feedsvc.errors import Temporary
+from feedsvc.jobs.removal import ARCHIVE_LOCK, finish_removals
 from feedsvc.logs import logger
 from feedsvc.runtime import Runtime
-from feedsvc.storage.blobs import lives
 
-_OURS = re.compile(r"[0-9]{4}/[0-9]{2}/[0-9a-f-]{36}\.warc\.gz")
+OURS = re.compile(r"[0-9]{4}/[0-9]{2}/[0-9a-f-]{36}\.warc\.gz")
+"""Keys that snapshots have."""
+_FOLDER = "leases"
+_TOKEN = re.compile(r"(?P<host>[A-Za-z0-9_-]{1,30})\.[0-9a-f]{16}")
 
 log = logger(__name__)
 
 
-def new_lease() -> str:
-    """Return a token that tells who holds a lease: this process, on this machine."""
-    return f"{os.getpid()}@{_host()}/{secrets.token_hex(6)}"
+@contextmanager
+def holding_lease(runtime: Runtime) -> Iterator[str]:
+    """Yield a new lease token, which everybody can tell to be held as long as this process lives.
+
+    Its proof is a lock on a file of that name: the kernel frees it with the process, and unlike
+    a process id nobody gets it again.
+    """
+    token = f"{_host()}.{secrets.token_hex(8)}"
+    folder = runtime.state / _FOLDER
+    folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+    path = folder / token
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield token
+    finally:
+        with suppress(FileNotFoundError):
+            path.unlink()
+        os.close(handle)
 
 
 def recover(runtime: Runtime) -> int:
-    """Hand back what dead processes of this machine had leased; return how many captures.
+    """Hand back what dead processes had leased; return how many captures.
 
     The bytes they had put at rest without recording them go too, if nobody else captures now.
     """
     began = time.time()
+    finish_removals(runtime)
     with runtime.database.reading() as store:
         leases = store.leases()
-    dead = [lease for lease in leases if _is_dead(lease)]
-    if not dead:
+    dead = [lease for lease in leases if _is_dead(runtime, lease)]
+    traces = _dead_files(runtime)
+    if not dead and not traces:
         return 0
-    with runtime.database.transaction() as store:
-        back = sum(store.release_captures(lease) for lease in dead)
+    back = 0
+    if dead:
+        with runtime.database.transaction() as store:
+            back = sum(store.release_captures(lease) for lease in dead)
     if len(dead) == len(leases):
-        _sweep(runtime, before=began - 1)
+        # Whoever adds, imports or forgets holds this lock instead of leases.
+        with suppress(Temporary), runtime.lock(ARCHIVE_LOCK, wait=0.0):
+            # Files are dated by a clock that may lag behind by some milliseconds.
+            _sweep(runtime, before=began - 0.05)
+            for path in traces:
+                path.unlink(missing_ok=True)
     log.info("captures.recovered", captures=back)
     return back
 
 
-def _is_dead(lease: str) -> bool:
-    pid, _, rest = lease.partition("@")
-    return rest.partition("/")[0] == _host() and pid.isdecimal() and not lives(int(pid))
+def is_capturing(runtime: Runtime) -> bool:
+    """Tell whether somebody holds a lease now, so that a file may be about to be recorded."""
+    with runtime.database.reading() as store:
+        return any(not _is_dead(runtime, lease) for lease in store.leases())
+
+
+def _is_dead(runtime: Runtime, lease: str) -> bool:
+    """Tell whether a lease's holder is gone for certain; on another machine nobody can say."""
+    named = _TOKEN.fullmatch(lease)
+    if named is None:
+        return False
+    path = runtime.state / _FOLDER / lease
+    if not path.exists():
+        # A database in a file is this folder's alone, whatever a container's host is called.
+        return runtime.database.is_sqlite or named["host"] == _host()
+    return not _is_locked(path)
+
+
+def _dead_files(runtime: Runtime) -> list[Path]:
+    folder = runtime.state / _FOLDER
+    if not folder.is_dir():
+        return []
+    return [path for path in folder.iterdir() if not _is_locked(path)]
+
+
+def _is_locked(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        return False
+    return False
 
 
 def _sweep(runtime: Runtime, *, before: float) -> None:
     """Remove unfinished files, and snapshots at rest that no row knows."""
     runtime.archive.sweep()
     for key in runtime.archive.stored():
-        if not _OURS.fullmatch(key):
+        if not OURS.fullmatch(key):
             continue
         with runtime.database.reading() as store:
             if store.has_key(key):
@@ -63,4 +126,4 @@ def _sweep(runtime: Runtime, *, before: float) -> None:
 
 
 def _host() -> str:
-    return socket.gethostname()[:30]
+    return re.sub(r"[^A-Za-z0-9_-]", "-", socket.gethostname())[:30] or "here"

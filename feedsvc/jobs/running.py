@@ -7,9 +7,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from feedsvc.errors import FeedsvcError
+from feedsvc.errors import ConfigurationError, FeedsvcError, OutOfSpace
+from feedsvc.logs import logger
 from feedsvc.model import Run
 from feedsvc.runtime import Runtime
+
+log = logger(__name__)
 
 
 class Recorder:
@@ -37,7 +40,11 @@ def recorded(runtime: Runtime, job: str) -> Iterator[Recorder]:
         with suppress(FeedsvcError):
             _record(runtime, Run(job, started, runtime.now(), False, recorder.summary, error))
         raise
-    _record(runtime, Run(job, started, runtime.now(), True, recorder.summary))
+    try:
+        _record(runtime, Run(job, started, runtime.now(), True, recorder.summary))
+    except (ConfigurationError, OutOfSpace) as failure:
+        # What was found out is told all the same, on a site that can only be read, say.
+        log.warning("run.unrecorded", job=job, reason=str(failure))
 
 
 def _record(runtime: Runtime, run: Run) -> None:

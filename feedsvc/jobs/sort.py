@@ -5,17 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from difflib import get_close_matches
 from multiprocessing import get_context
 from os import cpu_count
 from typing import TYPE_CHECKING
 
 from feedsvc.classify import Classifier
-from feedsvc.errors import NotFound
+from feedsvc.errors import ConfigurationError, NotFound
 from feedsvc.jobs.running import silent
 from feedsvc.model import (
+    UNCATEGORISED,
     Article,
     ClassifyReport,
     Progress,
+    Topic,
     TopicCount,
     TopicScore,
     TopicSource,
@@ -171,18 +174,40 @@ def explain_topics(runtime: Runtime, article: str) -> tuple[Article, Explanation
     return found, runtime.classifier.explain(found), stored
 
 
-def set_topics(runtime: Runtime, article: str, names: Sequence[str]) -> list[TopicScore]:
-    """Put an article into topics by a person's word, which no rule overrides. Raises NotFound.
+def set_topics(
+    runtime: Runtime, article: str, names: Sequence[str], *, new: bool = False
+) -> list[TopicScore]:
+    """Put an article into topics by a person's word, which no rule overrides.
 
-    Front matter stays above it: the seed's author has the last word.
+    A topic that nobody knows yet is made only if ``new``. Raises NotFound for an unknown article
+    or topic, ConfigurationError where the seed's front matter has the last word.
     """
     classifier = runtime.classifier
     topics = {topic.slug: topic for topic in map(classifier.resolve, names)}
     with runtime.database.transaction() as store:
         found = find_article(store, article)
+        if found.topics:
+            raise ConfigurationError(
+                f"{found.seed} names its topics in its front matter ({', '.join(found.topics)}), "
+                "which stands above a person's choice; change them there"
+            )
+        if not new:
+            _refuse_unknown(store, classifier, topics)
         store.ensure_topics(topics.values())
         store.choose_topics(found.id, list(topics), now=runtime.now())
         return _sort_one(store, classifier, found)
+
+
+def _refuse_unknown(store: Store, classifier: Classifier, topics: Mapping[str, Topic]) -> None:
+    known = {*classifier.topics, UNCATEGORISED, *(one.slug for one in store.topics_in_use())}
+    for slug in topics:
+        if slug not in known:
+            near = get_close_matches(slug, sorted(known), n=1)
+            guess = f"did you mean {near[0]!r}? " if near else ""
+            raise NotFound(
+                f"there is no topic {slug!r}: {guess}`feedsvc topics` and "
+                "config/topics.toml name those there are, and `--new` makes one"
+            )
 
 
 def reset_topics(runtime: Runtime, article: str) -> list[TopicScore]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from html import escape
 from urllib.parse import quote
@@ -22,7 +23,7 @@ FIRST_YEAR, LAST_YEAR = 1000, 2099
 """An article is dated inside these years: outside, readers misread the date (RFC 5322 §4.3) or
 pin the article to the top for ever."""
 
-ENTRY_LIMIT = 1_000_000
+ENTRY_LIMIT = (2 << 20) + 100_000
 """Bytes of one entry's content; a longer article is published as its summary and a link."""
 FEED_LIMIT = 4_500_000
 """Bytes of a feed. Validators and some readers refuse more than 5,000,000, so older entries that
@@ -69,15 +70,19 @@ def tidy(site: Site) -> Site:
     base = address(site.base_url) or site.base_url
     title = plain(site.title) or host_of(base) or "feedsvc"
     author = plain(site.author) or title
-    return Site(title=title, base_url=base, author=author, language=language(site.language) or "")
+    return replace(
+        site, title=title, base_url=base, author=author, language=language(site.language) or ""
+    )
 
 
 def feed_id(site: Site, slug: str) -> str:
-    """Return the id of a feed: the UUIDv5 of its address without the format.
+    """Return the id of a feed: the UUIDv5 of its first address, without the format.
 
-    So both formats name one feed, and the same topic published by another site is another feed.
+    So both formats name one feed, the same topic published by another site is another feed, and
+    a site that moves keeps its feeds (RFC 4287 §4.2.6).
     """
-    return f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, f'{site.base_url}/feeds/{quote(slug)}')}"
+    first = f"{site.first_url or site.base_url}/feeds/{quote(slug)}"
+    return f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, first)}"
 
 
 def feed_url(site: Site, slug: str, name: str) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
-import itertools
+import fcntl
 import os
 import re
+import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import BufferedRandom, BufferedReader
@@ -17,6 +19,7 @@ from feedsvc.errors import ConfigurationError, NotFound, OutOfSpace
 
 _SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 _TEMPORARY = ".tmp-"
+_YOUNG = 2.0
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -53,7 +56,6 @@ class DiskBlobs:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._numbers = itertools.count()
 
     def path(self, key: str) -> Path:
         """Return where a key's bytes are kept; ValueError for a key that could leave the folder."""
@@ -73,8 +75,10 @@ class DiskBlobs:
         path = self.path(key)
         with _explained(path):
             _make_folder(path.parent)
-            temporary = path.parent / f"{_TEMPORARY}{os.getpid()}-{next(self._numbers)}"
+            temporary = path.parent / f"{_TEMPORARY}{secrets.token_hex(8)}"
             file = temporary.open("x+b")
+            # Whoever sweeps takes what nobody locks: its writer is dead.
+            fcntl.flock(file, fcntl.LOCK_EX)
         try:
             with _explained(path):
                 with file:
@@ -96,7 +100,7 @@ class DiskBlobs:
             raise NotFound(f"{self.path(key)} is missing") from error
 
     def stored(self, prefix: str = "") -> Iterator[str]:
-        """Yield the keys that begin so, in order; unfinished files are not keys."""
+        """Yield what lies in the folder under names that begin so, in order; nothing unfinished."""
         for path in sorted(self._files(self.folder)):
             key = path.relative_to(self.folder).as_posix()
             if key.startswith(prefix):
@@ -105,7 +109,7 @@ class DiskBlobs:
     def _files(self, folder: Path) -> Iterator[Path]:
         with suppress(FileNotFoundError), os.scandir(folder) as entries:
             for entry in entries:
-                if entry.name.startswith("."):
+                if entry.name.startswith(_TEMPORARY) or entry.name == ".gitkeep":
                     continue
                 if entry.is_dir(follow_symlinks=False):
                     yield from self._files(Path(entry.path))
@@ -135,26 +139,19 @@ class DiskBlobs:
 
     def sweep(self) -> int:
         """Remove what crashed writers left behind; return how many. Keeps those of living ones."""
-        removed = 0
-        for path in self.folder.rglob(f"{_TEMPORARY}*"):
-            pid = path.name.removeprefix(_TEMPORARY).partition("-")[0]
-            if pid.isdecimal() and lives(int(pid)):
-                continue
-            with suppress(FileNotFoundError):
-                path.unlink()
-                removed += 1
-        return removed
+        return sum(_swept(path) for path in self.folder.rglob(f"{_TEMPORARY}*"))
 
 
-def lives(pid: int) -> bool:
-    """Tell whether a process of this machine is running."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
+def _swept(leftover: Path) -> bool:
+    """Remove an unfinished file if its writer is dead; tell whether it was removed."""
+    with suppress(FileNotFoundError, BlockingIOError), leftover.open("rb") as file:
+        # Between making a file and locking it there is a moment; an old one is past that.
+        if time.time() - os.fstat(file.fileno()).st_mtime < _YOUNG:
+            return False
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        leftover.unlink()
         return True
-    return True
+    return False
 
 
 def _make_folder(folder: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,12 +22,23 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError as BadURL
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError, OperationalError
 
-from feedsvc.errors import ConfigurationError, DamageFound, OutOfSpace, SchemaMismatch, Temporary
+from feedsvc.errors import (
+    ConfigurationError,
+    DamageFound,
+    FeedsvcError,
+    OutOfSpace,
+    SchemaMismatch,
+    Temporary,
+)
+from feedsvc.storage.readonly import forbidden, is_disk_full, is_file, reading_engine
 from feedsvc.storage.store import Store
 from feedsvc.storage.tables import HEAD, alembic_version, metadata
 
 BUSY_SECONDS = 30.0
-_NEARLY_FULL = 1 << 20
+MIGRATIONS = Path(__file__).parent / "migrations"
+_ABSENT = re.compile(r'\b(database|role) "([^"]+)" does not exist')
+_FORBIDDEN = ("readonly", "unable to open", "authentication", "permission denied", "no password")
+_REVISION = re.compile(r"[0-9]{4}")
 _PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=FULL",
@@ -43,17 +54,17 @@ class Database:
     """A database of the right schema; hands out transactions.
 
     One process may share it among threads. Writing transactions of one process queue up here
-    instead of polling SQLite's lock.
+    instead of polling SQLite's lock. An SQLite file that cannot be written can still be read.
     """
 
     def __init__(self, url: URL, *, check_schema: bool = True) -> None:
         self.url = url
-        self.engine = _engine(url)
+        self._obstacle: FeedsvcError | None = forbidden(url)
+        self.engine = _reading_engine(url) if self._obstacle else _engine(url)
         self._writing = threading.Lock() if self.is_sqlite else None
         if check_schema:
             try:
-                with translated(url):
-                    self._ensure_schema()
+                self._begin()
             except BaseException:
                 self.close()
                 raise
@@ -68,18 +79,36 @@ class Database:
         """The database file, or None where there is none of ours."""
         return Path(self.url.database) if self.is_sqlite and self.url.database else None
 
+    @property
+    def is_read_only(self) -> bool:
+        """True where every writing transaction would be refused."""
+        return self._obstacle is not None
+
+    def require_writing(self) -> None:
+        """Raise what keeps this database from being written: ConfigurationError or OutOfSpace."""
+        if self._obstacle is None:
+            return
+        if isinstance(self._obstacle, OutOfSpace) and not is_disk_full(self.url):
+            self.engine.dispose()
+            self.engine, self._obstacle = _engine(self.url), None
+            return
+        raise type(self._obstacle)(str(self._obstacle))
+
     @contextmanager
     def transaction(self) -> Iterator[Store]:
         """Open a writing transaction: committed at the end, rolled back by an exception.
 
-        Raises Temporary when the database is locked or away, OutOfSpace when the disk is full.
+        Raises Temporary when the database is locked or away, OutOfSpace when the disk is full,
+        ConfigurationError where this user may not write.
         """
         if self._writing is None:
             with translated(self.url), self.engine.begin() as connection:
                 yield Store(connection)
             return
-        with self._writing, translated(self.url), self.engine.begin() as connection:
-            yield Store(connection)
+        with self._writing, translated(self.url):
+            self.require_writing()
+            with self.engine.begin() as connection:
+                yield Store(connection)
 
     @contextmanager
     def reading(self) -> Iterator[Store]:
@@ -122,11 +151,25 @@ class Database:
         """Close every connection."""
         self.engine.dispose()
 
+    def _begin(self) -> None:
+        try:
+            with translated(self.url):
+                self._ensure_schema()
+        except OutOfSpace as error:
+            if not is_file(self.url):
+                raise
+            # SQLite needs some room even to read, unless it is told that nobody will write.
+            self.engine.dispose()
+            self.engine, self._obstacle = _reading_engine(self.url), error
+            with translated(self.url):
+                self._ensure_schema()
+
     def _ensure_schema(self) -> None:
         """Create the schema in an empty database; refuse any but ours."""
         with self.engine.connect() as connection:
             found = _schema(connection.execution_options(readonly=True))
         if found is None:
+            self.require_writing()
             with self.engine.begin() as connection:
                 # Another process may have come first: the write lock decides.
                 found = _schema(connection)
@@ -135,14 +178,25 @@ class Database:
                     connection.execute(alembic_version.insert().values(version_num=HEAD))
                     return
         if found != HEAD:
-            remedy = (
-                "run `feedsvc upgrade`"
-                if found < HEAD
-                else "install the feedsvc release that wrote it, or a newer one"
-            )
-            raise SchemaMismatch(
-                f"the database has schema {found}, this feedsvc needs {HEAD}: {remedy}"
-            )
+            raise mismatch(found)
+
+
+def mismatch(found: str) -> SchemaMismatch:
+    """Return the error for a schema that is not the one this release works with."""
+    says = f"the database has schema {found}, this feedsvc needs {HEAD}"
+    if found in revisions():
+        return SchemaMismatch(f"{says}: run `feedsvc upgrade`")
+    if _REVISION.fullmatch(found) and found > HEAD:
+        return SchemaMismatch(f"{says}: install the feedsvc release that wrote it, or a newer one")
+    return SchemaMismatch(
+        f"{says}: {found} is no schema of feedsvc that this release knows; restore a backup, or "
+        "give feedsvc a database of its own"
+    )
+
+
+def revisions() -> set[str]:
+    """Return the schemas that this release can upgrade or use."""
+    return {path.name[:4] for path in (MIGRATIONS / "versions").glob("[0-9]*.py")}
 
 
 def database_url(url: str, *, root: Path) -> URL:
@@ -189,6 +243,10 @@ def _engine(url: URL) -> Engine:
     return engine
 
 
+def _reading_engine(url: URL) -> Engine:
+    return reading_engine(url, seconds=BUSY_SECONDS)
+
+
 def _set_up_sqlite(connection: Any, _record: object) -> None:
     # The driver must not open transactions of its own: a deferred BEGIN that writes later
     # fails at once with SQLITE_BUSY_SNAPSHOT, whatever the busy timeout.
@@ -232,26 +290,22 @@ def translated(url: URL) -> Iterator[None]:
 
 
 def _translate(error: OperationalError, url: URL) -> Exception:
-    text = str(error.orig)
+    text = " ".join(str(error.orig).split())
     lowered = text.lower()
     where = url.render_as_string(hide_password=True)
-    if "full" in lowered or "no space" in lowered or _is_disk_full(url):
+    if "full" in lowered or "no space" in lowered or is_disk_full(url):
         return OutOfSpace(f"{where}: the disk is full ({text}); free some space, nothing is lost")
     if "malformed" in lowered or "not a database" in lowered:
         return _damaged(url, text)
-    if "readonly" in lowered or "unable to open" in lowered or "authentication" in lowered:
-        return ConfigurationError(f"{where}: {text.strip()}; check database.url and permissions")
-    return Temporary(f"{where}: {text.strip()}; try again")
-
-
-def _is_disk_full(url: URL) -> bool:
-    """Tell whether an error of any name comes from a full disk: SQLite says `disk I/O error` too."""
-    if url.get_backend_name() != "sqlite" or not url.database:
-        return False
-    try:
-        return shutil.disk_usage(Path(url.database).parent).free < _NEARLY_FULL
-    except OSError:
-        return False
+    if absent := _ABSENT.search(text):
+        command = {"database": "createdb", "role": "createuser"}[absent[1]]
+        return ConfigurationError(
+            f"{where}: there is no {absent[1]} {absent[2]}; make it (`{command} {absent[2]}`), "
+            "or correct database.url"
+        )
+    if any(sign in lowered for sign in _FORBIDDEN):
+        return ConfigurationError(f"{where}: {text}; check database.url and permissions")
+    return Temporary(f"{where}: {text}; try again")
 
 
 def _damaged(url: URL, text: str) -> DamageFound:

@@ -5,14 +5,29 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from feedsvc.storage.store_articles import ArticleStore
+from feedsvc.storage.store_audit import AuditStore
 from feedsvc.storage.store_captures import CaptureStore
 from feedsvc.storage.store_feeds import FeedStore
+from feedsvc.storage.store_fixity import FixityStore
+from feedsvc.storage.store_mementos import MementoStore
 from feedsvc.storage.store_seeds import SeedStore
+from feedsvc.storage.store_selection import SelectionStore
 from feedsvc.storage.store_status import StatusStore
 from feedsvc.storage.store_topics import TopicStore
 
 
-class Store(SeedStore, ArticleStore, TopicStore, CaptureStore, FeedStore, StatusStore):
+class Store(
+    SeedStore,
+    ArticleStore,
+    TopicStore,
+    CaptureStore,
+    FixityStore,
+    MementoStore,
+    FeedStore,
+    StatusStore,
+    SelectionStore,
+    AuditStore,
+):
     """Everything stored, by noun; values go in and out, rows stay here."""
 
     def __init__(self, connection: Connection) -> None:

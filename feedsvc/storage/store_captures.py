@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, delete, func, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, delete, func, or_, select, update
 
 from feedsvc.model import (
     Attempt,
@@ -20,7 +19,16 @@ from feedsvc.model import (
     Verdict,
 )
 from feedsvc.storage.dialect import chunks, insert_missing
-from feedsvc.storage.tables import articles, attempts, captures, payloads, revisions, snapshots
+from feedsvc.storage.memento_rows import mementos_of
+from feedsvc.storage.tables import (
+    articles,
+    attempts,
+    captures,
+    mementos,
+    payloads,
+    revisions,
+    snapshots,
+)
 
 GOOD = (str(Verdict.VERIFIED), str(Verdict.PARTIAL))
 """Verdicts that count as archived."""
@@ -102,58 +110,58 @@ class CaptureStore:
         )
 
     def finish_capture(self, job: CaptureJob, attempt: Attempt) -> bool:
-        """Record how a capture ended; False if the lease was lost, and nothing is recorded.
+        """Record how a capture ended; False if the lease was lost, and nothing is recorded."""
+        return bool(self.finish_captures([(job, attempt)]))
 
-        An attempt with ``next_at`` makes it due again then; without, it is done.
+    def finish_captures(self, ended: Sequence[tuple[CaptureJob, Attempt]]) -> set[str]:
+        """Record how captures ended; return the articles of those that still held their lease.
+
+        Of the others nothing is recorded. An attempt with ``next_at`` makes its capture due again
+        then; without, it is done.
         """
-        done = self.connection.execute(
-            update(captures)
-            .where(
-                captures.c.article_id == job.article_id,
-                captures.c.lease == job.lease,
-                captures.c.state == "leased",
+        held = self._held([job for job, _ in ended])
+        kept = [attempt for job, attempt in ended if job.article_id in held]
+        if kept:
+            self.connection.execute(_FINISH, [_finish_row(attempt) for attempt in kept])
+            self.connection.execute(
+                _ADD_ATTEMPT,
+                [as_row(attempt) | {"outcome": str(attempt.outcome)} for attempt in kept],
             )
-            .values(
-                state="done" if attempt.next_at is None else "due",
-                due=attempt.next_at,
-                lease=None,
-                lease_until=None,
-                attempts=captures.c.attempts + 1,
-                outcome=str(attempt.outcome),
-                status=attempt.status,
-                cause=attempt.cause,
-                tried=attempt.started,
-            )
-        )
-        if not done.rowcount:
-            return False
-        self.connection.execute(
-            attempts.insert(), [asdict(attempt) | {"outcome": str(attempt.outcome)}]
-        )
-        return True
+        return held
+
+    def _held(self, jobs: Sequence[CaptureJob]) -> set[str]:
+        """Return the articles whose captures are leased as these jobs say, and keep them so.
+
+        The rows are locked (SQLite: the database is), so that what is true here is at the commit.
+        """
+        leases = {job.article_id: job.lease for job in jobs}
+        held: set[str] = set()
+        for part in chunks(sorted(leases)):
+            rows = self.connection.execute(_LEASED, {"ids": part})
+            held.update(row.article_id for row in rows if leases[row.article_id] == row.lease)
+        return held
 
     def add_snapshot(self, snapshot: Snapshot, found: Iterable[Payload]) -> None:
         """Record a snapshot that is at rest, and the payloads others may refer to."""
-        row = asdict(snapshot)
-        judgement = row.pop("judgement")
-        row |= {
-            "verdict": str(snapshot.judgement.verdict),
-            "share": judgement["share"],
-            "likely": str(judgement["likely"]) if judgement["likely"] else None,
-            "evidence": judgement["evidence"],
-        }
-        self.connection.execute(snapshots.insert(), [row])
-        insert_missing(
-            self.connection,
-            payloads,
-            [asdict(payload) | {"snapshot_id": snapshot.id} for payload in found],
-        )
+        self.add_snapshots([(snapshot, found)])
+
+    def add_snapshots(self, added: Iterable[tuple[Snapshot, Iterable[Payload]]]) -> None:
+        """Record snapshots that are at rest, and the payloads others may refer to."""
+        rows: list[dict[str, Any]] = []
+        held: list[dict[str, Any]] = []
+        for snapshot, found in added:
+            rows.append(_snapshot_row(snapshot))
+            held += (as_row(one) | {"snapshot_id": snapshot.id} for one in found)
+        if rows:
+            self.connection.execute(_ADD_SNAPSHOT, rows)
+        insert_missing(self.connection, mementos, mementos_of(rows))
+        insert_missing(self.connection, payloads, held)
 
     def known_payloads(self, digests: Collection[str]) -> dict[str, Payload]:
         """Return those payloads that are at rest already."""
         known: dict[str, Payload] = {}
         for part in chunks(sorted(digests)):
-            rows = self.connection.execute(select(payloads).where(payloads.c.digest.in_(part)))
+            rows = self.connection.execute(_PAYLOADS, {"digests": part})
             known |= {row.digest: Payload(**row._asdict()) for row in rows}
         return known
 
@@ -266,6 +274,63 @@ class CaptureStore:
         return [Attempt(**row._asdict()) for row in rows]
 
 
+# Statements of every capture are built once: building them costs more than running them.
+_LEASED = (
+    select(captures.c.article_id, captures.c.lease)
+    .where(
+        captures.c.article_id.in_(bindparam("ids", expanding=True)), captures.c.state == "leased"
+    )
+    .with_for_update()
+)
+_FINISH = (
+    update(captures)
+    .where(captures.c.article_id == bindparam("of_article"))
+    .values(
+        state=bindparam("new_state"),
+        due=bindparam("new_due"),
+        lease=None,
+        lease_until=None,
+        attempts=captures.c.attempts + 1,
+        outcome=bindparam("new_outcome"),
+        status=bindparam("new_status"),
+        cause=bindparam("new_cause"),
+        tried=bindparam("new_tried"),
+    )
+)
+_ADD_ATTEMPT = attempts.insert()
+_ADD_SNAPSHOT = snapshots.insert()
+_PAYLOADS = select(payloads).where(payloads.c.digest.in_(bindparam("digests", expanding=True)))
+
+
+def as_row(value: Any) -> dict[str, Any]:
+    """Return the fields of a flat dataclass by name; `asdict` copies deeply, which takes longer."""
+    return {name: getattr(value, name) for name in value.__slots__}
+
+
+def _finish_row(attempt: Attempt) -> dict[str, Any]:
+    return {
+        "of_article": attempt.article_id,
+        "new_state": "done" if attempt.next_at is None else "due",
+        "new_due": attempt.next_at,
+        "new_outcome": str(attempt.outcome),
+        "new_status": attempt.status,
+        "new_cause": attempt.cause,
+        "new_tried": attempt.started,
+    }
+
+
+def _snapshot_row(snapshot: Snapshot) -> dict[str, Any]:
+    row = as_row(snapshot)
+    judgement: Judgement = row.pop("judgement")
+    return row | {
+        "refers": list(snapshot.refers),
+        "verdict": str(judgement.verdict),
+        "share": judgement.share,
+        "likely": str(judgement.likely) if judgement.likely else None,
+        "evidence": judgement.evidence,
+    }
+
+
 def _claimable(now: datetime) -> Any:
     """Due, or leased by someone whose time is up; never a withdrawn article's."""
     published = (
@@ -304,4 +369,6 @@ def to_snapshot(row: Row[Any]) -> Snapshot:
         records=row.records,
         requisites=row.requisites,
         missing=row.missing,
+        refers=tuple(row.refers or ()),
+        damaged=row.damaged,
     )

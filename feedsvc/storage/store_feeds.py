@@ -100,13 +100,20 @@ class FeedStore:
         return found
 
     def good_snapshots(self, article_ids: Sequence[str]) -> dict[str, Snapshot]:
-        """Return the last verified snapshot of each article, else the last partial one."""
+        """Return the last verified snapshot of each article, else the last partial one.
+
+        Damaged ones do not count.
+        """
         found: dict[str, Snapshot] = {}
         better = case((snapshots.c.verdict == "verified", 1), else_=0)
         for part in chunks(article_ids):
             rows = self.connection.execute(
                 select(snapshots)
-                .where(snapshots.c.article_id.in_(part), snapshots.c.verdict.in_(GOOD))
+                .where(
+                    snapshots.c.article_id.in_(part),
+                    snapshots.c.verdict.in_(GOOD),
+                    snapshots.c.damaged.is_(None),
+                )
                 .order_by(better, snapshots.c.captured, snapshots.c.id)
             )
             found |= {row.article_id: to_snapshot(row) for row in rows}

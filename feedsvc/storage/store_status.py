@@ -39,7 +39,7 @@ class StatusStore:
     def counts(self) -> Counts:
         """Count everything that is stored."""
         withdrawn = self._count(articles.c.withdrawn.is_not(None))
-        good = snapshots.c.verdict.in_(GOOD)
+        good = snapshots.c.verdict.in_(GOOD) & snapshots.c.damaged.is_(None)
         return Counts(
             articles=(self._scalar(select(func.count()).select_from(articles))) - withdrawn,
             withdrawn=withdrawn,

@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-HEAD = "0001"
+HEAD = "0003"
 """The migration that this schema is; a test holds it to `migrations/versions`."""
 
 
@@ -237,7 +237,28 @@ snapshots = Table(
     Column("records", Integer, nullable=False),
     Column("requisites", Integer, nullable=False),
     Column("missing", Integer, nullable=False),
+    Column("refers", JSON),
+    Column("damaged", UTCDateTime),
     Index("ix_snapshots_article_id_captured", "article_id", "captured"),
+)
+
+# What the TimeGate offers (RFC 7089): an address, in the form under which captures are found, and
+# when it was captured. Only snapshots that count have rows: one for their address, and one for the
+# address that led to, if that is another.
+mementos = Table(
+    "mementos",
+    metadata,
+    Column("surt", Text, primary_key=True),
+    Column("captured", UTCDateTime, primary_key=True),
+    Column(
+        "snapshot_id",
+        String(36),
+        ForeignKey("snapshots.id", ondelete="CASCADE"),
+        primary_key=True,
+        index=True,
+    ),
+    # SQLite: the key is the table, so that a look-up is one descent.
+    sqlite_with_rowid=False,
 )
 
 # The record at rest that a later revisit record points to (WARC 1.1 §6.7).
@@ -250,6 +271,32 @@ payloads = Table(
     Column("date", String(40), nullable=False),
     Column("record_id", String(80), nullable=False),
     Column("snapshot_id", String(36), nullable=False, index=True),
+)
+
+# An article taken down on purpose: its address must not come back with the next seed.
+forgotten = Table(
+    "forgotten",
+    metadata,
+    Column("article_id", String(36), primary_key=True),
+    Column("url_key", Text, index=True),
+    Column("since", UTCDateTime, nullable=False),
+)
+
+# Bytes that no row needs any more and that are still to be deleted: a crash must not spare them.
+removals = Table("removals", metadata, Column("key", Text, primary_key=True))
+
+audit = Table(
+    "audit",
+    metadata,
+    Column(
+        "id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
+    ),
+    Column("at", UTCDateTime, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("action", String(32), nullable=False),
+    Column("subject", String(36), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("details", JSON, nullable=False),
 )
 
 feed_files = Table(

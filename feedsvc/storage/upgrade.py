@@ -10,11 +10,8 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy.engine import URL
 
-from feedsvc.errors import SchemaMismatch
-from feedsvc.storage.database import Database, translated
+from feedsvc.storage.database import MIGRATIONS, Database, mismatch, revisions, translated
 from feedsvc.storage.tables import HEAD
-
-MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +34,9 @@ def upgrade_database(url: URL, *, backups: Path, now: datetime, to: str = HEAD) 
             before = database.schema()
             if before == to:
                 return Upgraded(before, before, None)
-            if before != "none" and before > HEAD:
-                raise SchemaMismatch(
-                    f"the database has schema {before}, this feedsvc knows {HEAD}: install the "
-                    "release that wrote it, or a newer one"
-                )
+            if before != "none" and before not in revisions():
+                raise mismatch(before)
+            database.require_writing()
             backup = None if before == "none" else _back_up(database, backups, before, now)
             with database.engine.begin() as connection:
                 config = alembic_config()

@@ -243,6 +243,6 @@ def test_closing_ends_what_other_threads_wait_for(
         fetcher.close()
         with pytest.raises(CaptureFailed, match="stopping"):
             waiting.result(10)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10
     with pytest.raises(CaptureFailed, match="stopping"):
         fetcher.fetch(origin.url("/again"))

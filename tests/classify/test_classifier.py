@@ -175,7 +175,8 @@ def test_a_megabyte_costs_no_more_than_its_beginning(
 ) -> None:
     began = time.process_time()
     iptc.classify(make(title=text, text=text))
-    assert time.process_time() - began < 0.25
+    # Reading all of it would take minutes where reading is quadratic; this is no benchmark.
+    assert time.process_time() - began < 5
 
 
 @given(title=st.text(), text=st.text(), topics=st.lists(st.text(), max_size=3))

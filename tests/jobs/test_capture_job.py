@@ -469,3 +469,88 @@ def test_the_status_tells_what_failed_and_why(
     assert failure.tried is not None
     assert failure.next_at is not None
     assert (found.due, found.archived) == (0, 0)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.99])
+def test_a_page_whose_connection_broke_is_never_the_whole_article(
+    share: float, runtime: Runtime, seeds: Seeds, origin: Origin, clock: Clock
+) -> None:
+    body = PAGE.encode()
+    half = body[: int(len(body) * share)]
+
+    def cut(connection: Any, _seen: object) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), half))
+
+    article = load(runtime, seeds, origin.raw("/ferry", cut))
+    jobs.capture_due(runtime)
+    waiting = state(runtime, article)
+    assert waiting.outcome != Outcome.VERIFIED
+    assert "cut off" in waiting.cause
+    assert waiting.next_at is not None
+    serve(origin)
+    clock.advance(days=1)
+    assert jobs.capture_due(runtime).archived == 1
+    assert state(runtime, article).outcome == Outcome.VERIFIED
+
+
+def test_a_host_that_wants_a_pause_does_not_hold_up_the_others(
+    runtime: Runtime, seeds: Seeds, origin: Origin
+) -> None:
+    other = Origin()
+    listener = Listener(other)
+    try:
+        other.page("/busy", b"", status=429)
+        for number in range(3):
+            seeds.write(f"busy{number}.md", url=other.url(f"/busy?{number}"))
+        seeds.write("good.md", url=serve(origin))
+        settings = runtime.settings.archive
+        trusted = (*settings.allow_hosts, other.host)
+        archive = settings.model_copy(update={"allow_hosts": trusted, "per_host": 1})
+        runtime.settings = runtime.settings.model_copy(update={"archive": archive})
+        jobs.ingest_seeds(runtime)
+        report = jobs.capture_due(runtime)
+        assert (len(report.attempts), report.archived) == (4, 1)
+        assert other.count("/busy") == 1
+        assert all(one.next_at for one in report.attempts if one.outcome is Outcome.FAILED)
+    finally:
+        listener.close()
+
+
+def test_a_lost_snapshot_is_captured_again_whole_and_then_all_is_well(
+    runtime: Runtime, seeds: Seeds, origin: Origin, clock: Clock
+) -> None:
+    seeds.write("other.md", title="A ferry for the harbour", url=serve(origin, "/other"))
+    jobs.ingest_seeds(runtime)
+    jobs.capture_due(runtime)
+    article = load(runtime, seeds, serve(origin))
+    jobs.capture_due(runtime)
+    with runtime.database.reading() as store:
+        everything = {one.id: one for one in store.all_snapshots()}
+    lost = next(one for one in everything.values() if not one.refers)
+    runtime.archive.path(lost.key).unlink()
+    found = {one.article_id for one in jobs.verify(runtime).damage}
+    # What refers to the lost one is incomplete too.
+    assert found == {one.article_id for one in everything.values()} >= {article}
+    clock.advance(minutes=1)
+    assert jobs.capture_due(runtime).archived == 2
+    report = jobs.verify(runtime)
+    assert (report.damage, report.superseded) == ((), 2)
+    with runtime.database.reading() as store:
+        for one in everything.values():
+            assert store.good_snapshots([one.article_id])[one.article_id].id not in everything
+
+
+def test_a_snapshot_that_is_restored_counts_again(
+    runtime: Runtime, seeds: Seeds, origin: Origin
+) -> None:
+    article = load(runtime, seeds, serve(origin))
+    jobs.capture_due(runtime)
+    (snapshot,) = snapshots(runtime, article)
+    path = runtime.archive.path(snapshot.key)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1])
+    assert jobs.verify(runtime).damage
+    assert jobs.status(runtime).archived == 0
+    path.write_bytes(whole)
+    assert jobs.verify(runtime).damage == ()
+    assert jobs.status(runtime).archived == 1

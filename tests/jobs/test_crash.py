@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from feedsvc import jobs
+from feedsvc.jobs.helper import WORTH
 from feedsvc.runtime import Runtime
 from tests.jobs.site import BODY, Seeds, open_site
 from tests.origin import Listener, Origin
@@ -29,15 +33,15 @@ def origin() -> Iterator[Origin]:
     listener.close()
 
 
-def fill(seeds: Seeds, origin: Origin) -> None:
+def fill(seeds: Seeds, origin: Origin, count: int = COUNT) -> None:
     body = "".join(f"<p>{part}</p>" for part in BODY.split("\n\n"))
     origin.page("/style.css", b"p{}" * 2000, headers=(("Content-Type", "text/css"),))
-    for number in range(COUNT):
+    for number in range(count):
         page = f"<html><head><link rel=stylesheet href=/style.css></head><h1>Report {number}</h1>"
         origin.page(f"/{number}", (page + body + "</html>").encode())
         url = origin.url(f"/{number}")
         seeds.write(
-            f"{number}.md", title=f"Report {number}", url=url, date=f"2024-05-{number + 1:02}"
+            f"{number}.md", title=f"Report {number}", url=url, date=f"2024-05-{number % 28 + 1:02}"
         )
 
 
@@ -104,16 +108,16 @@ def test_kills_at_any_moment_lose_nothing_and_double_nothing(
     assert feeds_without_snapshots(site).keys() == names
 
 
-def check(site: Path, origin: Origin) -> None:
+def check(site: Path, origin: Origin, count: int = COUNT) -> None:
     """Every article is archived once, and everything at rest is known and whole."""
     assert finish(site, origin, "verify")["damage"] == []
     with open_site(site) as runtime:
-        assert jobs.status(runtime).archived == COUNT
+        assert jobs.status(runtime).archived == count
         assert in_flight(runtime) == 0
         with runtime.database.reading() as store:
-            for article in store.newest(COUNT):
+            for article in store.newest(count):
                 assert len(store.snapshots(article.id)) == 1
-        assert len(list(runtime.archive.stored())) == COUNT
+        assert len(list(runtime.archive.stored())) == count
 
 
 def in_flight(runtime: Runtime) -> int:
@@ -129,8 +133,6 @@ def test_what_a_killed_run_had_leased_is_due_at_once(
     def hang(_connection: object, _seen: object) -> None:
         reached.set()
         hung.wait(30)
-
-    import threading
 
     reached = threading.Event()
     quick = origin.replies["/0"]
@@ -149,8 +151,52 @@ def test_what_a_killed_run_had_leased_is_due_at_once(
         assert in_flight(runtime) == 1
     stray = site / "data" / "snapshots" / "2026" / "11"
     stray.mkdir(parents=True)
-    (stray / ".tmp-999999999-0").write_bytes(b"half a snapshot")
+    (stray / ".tmp-0").write_bytes(b"half a snapshot")
+    os.utime(stray / ".tmp-0", (1, 1))
     origin.replies["/0"] = quick
     finish(site, origin, "capture")
     assert list(stray.glob(".tmp-*")) == []
     check(site, origin)
+
+
+@pytest.mark.parametrize("victim", ["helper", "run"])
+def test_a_run_with_a_helper_process_survives_the_death_of_either(
+    victim: str, site: Path, seeds: Seeds, origin: Origin
+) -> None:
+    fill(seeds, origin, WORTH + 6)
+    reply = origin.replies[f"/{WORTH // 2}"]
+    reached, go_on = threading.Event(), threading.Event()
+
+    def hold(connection: Any, _seen: object) -> None:
+        reached.set()
+        go_on.wait(30)
+        connection.sendall(reply)
+
+    assert isinstance(reply, bytes)
+    origin.raw(f"/{WORTH // 2}", hold)
+    finish(site, origin, "ingest")
+    process = subprocess.Popen(
+        feedsvc(site, "capture"),
+        env=environment(origin),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    assert reached.wait(20)
+    (helper,) = children(process.pid)
+    ended = os.pidfd_open(helper)
+    os.kill(helper if victim == "helper" else process.pid, signal.SIGKILL)
+    go_on.set()
+    code = process.wait(30)
+    assert select.select([ended], [], [], 10)[0], "the helper is still there"
+    os.close(ended)
+    assert code == (0 if victim == "helper" else -signal.SIGKILL)
+    finish(site, origin, "capture")
+    check(site, origin, WORTH + 6)
+
+
+def children(pid: int) -> list[int]:
+    return [
+        int(child)
+        for task in Path(f"/proc/{pid}/task").iterdir()
+        for child in (task / "children").read_text().split()
+    ]

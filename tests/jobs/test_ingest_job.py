@@ -193,6 +193,17 @@ def test_what_lies_in_a_folder_that_cannot_be_listed_is_not_gone(
     assert only(report) == {"unmodified": 2}
 
 
+def test_a_new_file_that_was_just_written_to_waits_for_its_end(
+    runtime: Runtime, seeds: Seeds
+) -> None:
+    path = seeds.write("slow.md", url=None)
+    os.utime(path)
+    assert only(jobs.ingest_seeds(runtime, quiet=60)) == {"busy": 1}
+    assert published(runtime) == []
+    seeds.age(path)
+    assert only(jobs.ingest_seeds(runtime, quiet=60)) == {"new": 1}
+
+
 def test_an_empty_folder_withdraws_nothing(runtime: Runtime, seeds: Seeds) -> None:
     path = seeds.write("ferry.md")
     jobs.ingest_seeds(runtime)

@@ -176,10 +176,13 @@ def test_another_address_of_the_site_keeps_every_id(site: Path, seeds: Seeds) ->
     with open_site(site) as runtime:
         load(runtime, seeds)
     before = {e.id for e in feedparser.parse((site / "feeds" / "all.rss").read_bytes()).entries}
+    feed_id = feedparser.parse((site / "feeds" / "all.atom").read_bytes()).feed.id
     with open_site(site, site={"base_url": "https://feeds.example.org"}) as runtime:
         assert jobs.publish_feeds(runtime).written == 7
     text = (site / "feeds" / "all.rss").read_text()
     assert "127.0.0.1" not in text
+    moved = (site / "feeds" / "all.atom").read_text()
+    assert feedparser.parse(moved).feed.id == feed_id
     assert {entry.id for entry in feedparser.parse(text).entries} == before
 
 
@@ -262,6 +265,26 @@ def test_an_unknown_article_or_topic_is_named(runtime: Runtime, seeds: Seeds) ->
         jobs.rebuild(runtime, topic="spord")
 
 
+def test_a_mistyped_topic_is_refused_unless_it_is_meant_to_be_new(
+    runtime: Runtime, seeds: Seeds
+) -> None:
+    load(runtime, seeds)
+    with pytest.raises(NotFound, match="did you mean 'sport'"):
+        jobs.set_topics(runtime, "seeds/a.md", ["sprot"])
+    (score,) = jobs.set_topics(runtime, "seeds/a.md", ["Local derbies"], new=True)
+    assert (score.topic.slug, score.topic.label) == ("local-derbies", "Local derbies")
+    # Known from now on, with the label it was given.
+    (score,) = jobs.set_topics(runtime, "seeds/b.md", ["local-derbies"])
+    assert score.topic.label == "Local derbies"
+
+
+def test_front_matter_has_the_last_word_and_says_so(runtime: Runtime, seeds: Seeds) -> None:
+    seeds.write("own.md", text="---\ntitle: T\ntopics: [weather]\n---\n\nIt rained all day.\n")
+    jobs.ingest_seeds(runtime)
+    with pytest.raises(ConfigurationError, match="front matter"):
+        jobs.set_topics(runtime, "seeds/own.md", ["sport"])
+
+
 def test_an_explanation_names_the_words_that_decided(runtime: Runtime, seeds: Seeds) -> None:
     load(runtime, seeds)
     article, explanation, stored = jobs.explain_topics(runtime, "seeds/a.md")
@@ -306,3 +329,18 @@ def test_ids_in_feeds_are_those_of_the_original_url(
     expected = uuid.uuid5(uuid.NAMESPACE_URL, "https://example.org/ferry")
     assert entry.id == f"urn:uuid:{expected}"
     assert Clock()().isoformat() not in (site / "feeds" / "all.rss").read_text()
+
+
+def test_feed_files_that_were_lost_are_written_by_the_next_publish(
+    runtime: Runtime, seeds: Seeds, site: Path
+) -> None:
+    load(runtime, seeds)
+    before = tree(site)
+    shutil.rmtree(site / "feeds")
+    assert jobs.publish_feeds(runtime).written == 7
+    assert tree(site) == before
+    (site / "feeds" / "index.opml").unlink()
+    (site / "feeds" / "sport.rss").write_bytes(b"cut")
+    jobs.publish_feeds(runtime)
+    assert tree(site) == before
+    assert only(jobs.publish_feeds(runtime)) == {}

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -59,15 +57,19 @@ def test_a_folder_that_is_a_file_is_a_clear_error(tmp_path: Path) -> None:
 
 
 def test_leftovers_of_dead_writers_are_swept_and_living_ones_kept(tmp_path: Path) -> None:
-    gone = subprocess.run(
-        [sys.executable, "-c", "import os; print(os.getpid())"],
-        capture_output=True,
-        check=True,
-        text=True,
-    ).stdout.strip()
-    (tmp_path / f".tmp-{gone}-0").write_bytes(b"half")
-    mine = tmp_path / f".tmp-{os.getpid()}-0"
-    mine.write_bytes(b"being written")
-    assert DiskBlobs(tmp_path).sweep() == 1
-    assert list(tmp_path.iterdir()) == [mine]
-    assert list(DiskBlobs(tmp_path).stored()) == []
+    blobs = DiskBlobs(tmp_path)
+    leftover = tmp_path / ".tmp-1-0"
+    leftover.write_bytes(b"half")
+    os.utime(leftover, (1, 1))
+    with blobs.writing("a") as file:
+        (mine,) = set(tmp_path.iterdir()) - {leftover}
+        os.utime(mine, (1, 1))
+        assert blobs.sweep() == 1
+        assert not leftover.exists()
+        file.write(b"whole")
+    assert list(blobs.stored()) == ["a"]
+
+
+def test_a_file_that_is_just_being_made_is_kept(tmp_path: Path) -> None:
+    (tmp_path / ".tmp-1-0").write_bytes(b"")
+    assert DiskBlobs(tmp_path).sweep() == 0

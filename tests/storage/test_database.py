@@ -13,13 +13,14 @@ from sqlalchemy import inspect
 
 from feedsvc.errors import ConfigurationError, SchemaMismatch
 from feedsvc.storage.database import Database, database_url
-from feedsvc.storage.tables import HEAD, metadata
+from feedsvc.storage.tables import HEAD, metadata, snapshots
 from feedsvc.storage.upgrade import alembic_config, upgrade_database
 from tests.storage.build import NOW, add, put
 
 
-def sqlite(tmp_path: Path) -> Database:
-    return Database(database_url("sqlite:///data/site.db", root=tmp_path))
+def sqlite(tmp_path: Path, *, check: bool = True) -> Database:
+    url = database_url("sqlite:///data/site.db", root=tmp_path)
+    return Database(url, check_schema=check)
 
 
 def test_a_new_database_is_created_with_its_schema(database: Database) -> None:
@@ -41,10 +42,19 @@ def test_head_is_the_last_migration() -> None:
 
 def test_an_older_schema_is_refused_with_the_command_to_run(database: Database) -> None:
     with database.engine.begin() as connection:
-        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0000'")
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
     with pytest.raises(SchemaMismatch, match="feedsvc upgrade") as caught:
         Database(database.url)
     assert caught.value.exit_code == 7
+
+
+def test_a_schema_that_is_none_of_ours_is_refused_and_not_migrated(database: Database) -> None:
+    with database.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = 'abc'")
+    with pytest.raises(SchemaMismatch, match="no schema of feedsvc"):
+        Database(database.url)
+    with pytest.raises(SchemaMismatch, match="no schema of feedsvc"):
+        upgrade_database(database.url, backups=Path("unused"), now=NOW)
 
 
 def test_a_newer_schema_is_refused(database: Database) -> None:
@@ -64,16 +74,58 @@ def test_tables_that_are_not_ours_are_left_alone(tmp_path: Path) -> None:
         Database(database_url("sqlite:///site.db", root=tmp_path))
 
 
-def test_an_upgrade_keeps_the_database_as_it_was_beside_it(tmp_path: Path) -> None:
-    database = sqlite(tmp_path)
+def older(tmp_path: Path) -> Database:
+    """Make a database as the first schema left it, with two snapshots of which one counts."""
+    url = database_url("sqlite:///data/site.db", root=tmp_path)
+    upgrade_database(url, backups=tmp_path / "none", now=NOW, to="0001")
+    database = Database(url, check_schema=False)
     with database.transaction() as store:
         add(store, put())
-    # What an older release left: everything but the last migration's mark.
-    with database.engine.begin() as connection:
-        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
+        article_id = store.newest(1)[0].id
+        for name, verdict in (("one", "verified"), ("two", "mismatch")):
+            store.connection.execute(
+                snapshots.insert().values(
+                    id=name,
+                    article_id=article_id,
+                    url="http://www.example.org/a?utm_source=x",
+                    final_url="https://example.org/moved",
+                    captured=NOW,
+                    status=200,
+                    verdict=verdict,
+                    share=1.0,
+                    evidence="",
+                    key=name,
+                    size=1,
+                    sha256="",
+                    records=1,
+                    requisites=0,
+                    missing=0,
+                )
+            )
+    return database
+
+
+def test_an_upgrade_keeps_what_there_is_and_a_backup_beside_it(tmp_path: Path) -> None:
+    older(tmp_path).close()
+    done = upgrade_database(sqlite(tmp_path, check=False).url, backups=tmp_path / "b", now=NOW)
+    assert (done.before, done.after) == ("0001", HEAD)
+    assert done.backup is not None
+    assert done.backup.exists()
+    database = sqlite(tmp_path)
+    with database.reading() as store:
+        assert [one.title for one in store.newest(10)] == ["A title"]
+        assert {one.id for one in store.all_snapshots()} == {"one", "two"}
     database.close()
-    done = upgrade_database(database.url, backups=tmp_path / "backups", now=NOW)
-    assert (done.before, done.after, done.backup) == (HEAD, HEAD, None)
+
+
+def test_an_upgrade_makes_older_snapshots_known_to_the_timegate(tmp_path: Path) -> None:
+    older(tmp_path).close()
+    upgrade_database(sqlite(tmp_path, check=False).url, backups=tmp_path / "b", now=NOW)
+    database = sqlite(tmp_path)
+    with database.reading() as store:
+        for url in ("https://example.org/a", "https://example.org/moved"):
+            assert [one.snapshot_id for one in store.mementos(url, limit=9)] == ["one"]
+    database.close()
 
 
 @pytest.mark.parametrize(

@@ -245,6 +245,8 @@ def upgrade() -> None:
         sa.Column("records", sa.Integer(), nullable=False),
         sa.Column("requisites", sa.Integer(), nullable=False),
         sa.Column("missing", sa.Integer(), nullable=False),
+        sa.Column("refers", sa.JSON(), nullable=True),
+        sa.Column("damaged", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["article_id"],
             ["articles.id"],

@@ -1,4 +1,4 @@
-"""In which characters was this page written? What servers, pages and bytes say about it."""
+"""In which characters was this page or stylesheet written? What servers, documents and bytes say."""
 
 from __future__ import annotations
 
@@ -49,6 +49,8 @@ _BOMS = (
 )
 _META = re.compile(rb"""charset\s*=\s*["']?\s*([\w.:-]{2,40})""", re.IGNORECASE)
 _XML = re.compile(rb"""\s*<\?xml[^>]{0,200}?encoding\s*=\s*["']([\w.:-]{2,40})["']""")
+_DECLARED = re.compile(r"charset\s*=\s*[\"']?\s*([\w.:-]{1,40})", re.IGNORECASE)
+_AT_CHARSET = re.compile(rb'@charset "([\w.:-]{1,40})";')
 # HTML §13.2.3.2 looks at 1024 bytes; real pages bury the declaration under inline scripts.
 _PRESCAN = 8192
 # What a page without a (true) declaration is most often written in.
@@ -73,6 +75,24 @@ def codec(label: str) -> str | None:
     except (LookupError, ValueError):
         return None
     return name if name in _ALLOWED else None
+
+
+def declared_charset(content_type: str) -> str | None:
+    """Return the charset parameter of a Content-Type, None if there is none."""
+    found = _DECLARED.search(content_type)
+    return found[1] if found else None
+
+
+def stylesheet_text(css: bytes, *, declared: str | None) -> str:
+    """Return a stylesheet's characters (CSS Syntax §3.2): BOM, the server's word, @charset, UTF-8."""
+    if css.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return css.decode("utf-16", "replace")
+    own = _AT_CHARSET.match(css)
+    names = (codec(declared or ""), codec(own[1].decode("ascii")) if own else None)
+    charset = next((name for name in names if name), "utf-8")
+    # @charset "utf-16" was read as ASCII, so it is not true.
+    charset = "utf-8" if charset.startswith("utf-16") and own else charset
+    return css.decode("utf-8-sig" if charset == "utf-8" else charset, "replace")
 
 
 def likely_charsets(page: bytes, *, declared: str | None) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from urllib.parse import quote, urljoin
 
 from feedsvc.urls import MAX_URL, InvalidURL, absolute
@@ -35,14 +36,29 @@ def resolve(reference: str, *, base: str, charset: str = "utf-8") -> str | None:
     path = path.replace("\\", "/")
     if charset != "utf-8" and not query.isascii():
         query = quote(query.encode(charset, "xmlcharrefreplace"), safe="%/?:@!$&'()*+,;=-._~")
+    if path:
+        # The pages of a folder refer to the same things, relative to the same address then.
+        folder = base.partition("?")[0].rpartition("/")[0] + "/"
+        base = folder if folder.count("/") > 2 else base
+    return _joined(base, path + mark + query)
+
+
+@lru_cache(maxsize=4096)
+def _joined(base: str, reference: str) -> str | None:
     try:
-        return absolute(urljoin(base, _ESCAPED.sub(_escape, path + mark + query)))
+        return absolute(urljoin(base, _ESCAPED.sub(_escape, reference)))
     except (InvalidURL, ValueError):
         return None
 
 
 def srcset(value: str) -> Iterator[str]:
     """Yield the references of a srcset attribute (HTML §4.8.4.2.1); commas in them are kept."""
+    for reference, _ in srcset_candidates(value):
+        yield reference
+
+
+def srcset_candidates(value: str) -> Iterator[tuple[str, str]]:
+    """Yield each reference of a srcset attribute with its descriptors as written: ` 2x`."""
     place = 0
     while True:
         space = _SPACE.match(value, place)
@@ -51,11 +67,11 @@ def srcset(value: str) -> Iterator[str]:
             return
         place = found.end()
         if found[0].endswith(","):
-            yield found[0].rstrip(",")
+            yield found[0].rstrip(","), ""
         else:
-            yield found[0]
-            if rest := _DESCRIPTORS.match(value, place):
-                place = rest.end()
+            rest = _DESCRIPTORS.match(value, place)
+            yield found[0], rest[0].rstrip("\t\n\f\r ,") if rest else ""
+            place = rest.end() if rest else place
 
 
 def _escape(match: re.Match[str]) -> str:
