@@ -12,7 +12,7 @@ from typing import Annotated, cast
 import typer
 
 from feedsvc import __version__
-from feedsvc.cli import content, operation, site, topics
+from feedsvc.cli import content, operation, site, topics, transfer
 from feedsvc.cli.failures import INTERRUPTED, OK, USAGE, usage
 from feedsvc.cli.invocation import Invocation, group
 
@@ -23,9 +23,10 @@ app = typer.Typer(
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for part in (content, operation, site):
+for part in (content, transfer, operation, site):
     app.registered_commands += part.app.registered_commands
 app.add_typer(topics.app, name="topics")
+app.add_typer(transfer.export, name="export")
 app.add_typer(site.config, name="config")
 
 # What typer raises for a misspelt command line; typer before 0.26 takes it from click.

@@ -60,12 +60,13 @@ def topics_set(
     invocation: Invocation,
     article: ArticleId,
     slugs: Annotated[list[str], typer.Argument(metavar="SLUG...", help="Topics, by slug or name.")],
+    new: Annotated[bool, typer.Option("--new", help="Make topics that nobody knows yet.")] = False,
 ) -> int:
     """Say which topics an article belongs to; no rule or word overrides that."""
     from feedsvc import jobs
 
     with invocation.runtime() as runtime:
-        _show_scores(invocation, jobs.set_topics(runtime, article, slugs))
+        _show_scores(invocation, jobs.set_topics(runtime, article, slugs, new=new))
     return OK
 
 

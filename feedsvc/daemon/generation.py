@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
+from datetime import datetime
 
 from feedsvc.daemon.timetable import Timetable
 from feedsvc.daemon.watch import Watcher
@@ -42,16 +43,21 @@ class Generation:
                 "capture": (schedule.capture, work.capture),
                 "publish": (schedule.publish, work.publish),
                 "verify": (schedule.verify, work.verify),
-            }
+            },
+            last={"verify": self._last_run("verify")},
         )
         folders = {path: settings.root / path for path in settings.seeds.paths}
         self._work, self._timetable = work, timetable
-        self._watcher = Watcher(folders, work.ingest)
+        self._watcher = None if schedule.ingest.off else Watcher(folders, work.ingest)
+
+    def _last_run(self, job: str) -> datetime | None:
+        with self.runtime.database.reading() as store:
+            return store.last_run(job)
 
     def start(self, *, then: Callable[[], None]) -> None:
         """Load and publish at once, then call ``then`` and begin to capture, watch and tick."""
-        work, timetable, watcher = self._work, self._timetable, self._watcher
-        if work is None or timetable is None or watcher is None:
+        work, timetable = self._work, self._timetable
+        if work is None or timetable is None:
             then()
             return
 
@@ -62,7 +68,8 @@ class Generation:
 
         timetable.start()
         timetable.soon("first", first)
-        watcher.start()
+        if self._watcher is not None:
+            self._watcher.start()
 
     def is_alive(self) -> bool:
         """Tell whether the scheduler lives."""

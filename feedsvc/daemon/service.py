@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from feedsvc.daemon.web import WebServer
 
 LOCK_FILE = "data/feedsvc.lock"
-STOP_SECONDS = 8.0
+STOP_SECONDS = 6.0
 _TICK_SECONDS = 5.0
 _RETIRE_SECONDS = 600.0
 _SET_BACK_SECONDS = 60.0

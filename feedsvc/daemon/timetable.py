@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from apscheduler.executors.pool import ThreadPoolExecutor
@@ -17,16 +18,24 @@ from apscheduler.triggers.interval import IntervalTrigger
 from feedsvc.settings import Schedule
 
 HEARTBEAT_SECONDS = 5.0
+OVERDUE_SECONDS = 60.0
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 
 
 class Timetable:
     """Runs functions by their schedules in threads until it is stopped."""
 
-    def __init__(self, jobs: Mapping[str, tuple[Schedule, Callable[[], None]]]) -> None:
+    def __init__(
+        self,
+        jobs: Mapping[str, tuple[Schedule, Callable[[], None]]],
+        *,
+        last: Mapping[str, datetime | None] = MappingProxyType({}),
+    ) -> None:
+        """``last``: when jobs last ran whose interval outlives this process; None: never."""
         # It would warn of every tick that finds a long capture still at work.
         logging.getLogger("apscheduler").setLevel(logging.ERROR)
         self._jobs = {name: job for name, job in jobs.items() if not job[0].off}
+        self._last = last
         self._beat = time.monotonic()
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
@@ -35,7 +44,7 @@ class Timetable:
         )
 
     def start(self) -> None:
-        """Begin; the first run of each job comes after its first interval."""
+        """Begin; the first run of each job comes an interval after its last one, else after now."""
         self._scheduler.start()
         self._schedule()
 
@@ -43,7 +52,13 @@ class Timetable:
         beat = IntervalTrigger(seconds=int(HEARTBEAT_SECONDS), timezone=UTC)
         self._scheduler.add_job(self._alive, beat, id="heartbeat", replace_existing=True)
         for name, (schedule, function) in self._jobs.items():
-            self._scheduler.add_job(function, trigger(schedule), id=name, replace_existing=True)
+            first: dict[str, Any] = {}
+            if name in self._last and schedule.seconds is not None:
+                now = datetime.now(UTC)
+                first["next_run_time"] = first_due(schedule.seconds, self._last[name], now=now)
+            self._scheduler.add_job(
+                function, trigger(schedule), id=name, replace_existing=True, **first
+            )
 
     def begin_again(self) -> None:
         """Count every interval from now on: after the clock was set back, they would never end."""
@@ -67,6 +82,18 @@ class Timetable:
 
     def _alive(self) -> None:
         self._beat = time.monotonic()
+
+
+def first_due(seconds: float, last: datetime | None, *, now: datetime) -> datetime:
+    """Return when a job is due first that runs every so many seconds and last ran then.
+
+    One that is overdue waits a minute, for the feeds come first.
+    """
+    interval, soonest = timedelta(seconds=seconds), now + timedelta(seconds=OVERDUE_SECONDS)
+    if last is None:
+        return soonest
+    # A last run in the future was written by a clock that went wrong.
+    return max(soonest, min(last, now) + interval)
 
 
 def trigger(schedule: Schedule) -> Any:

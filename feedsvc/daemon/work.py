@@ -13,15 +13,21 @@ from feedsvc import jobs
 from feedsvc.errors import FeedsvcError, OutOfSpace
 from feedsvc.logs import logger
 from feedsvc.runtime import Runtime
+from feedsvc.settings import Schedule
 
 PAUSE_SECONDS = 60.0
-_BUSY_SECONDS = 2.0
+QUIET_SECONDS = 2.0
+"""A new file is loaded once nobody has written to it for so long: its URL stands at its end."""
+_BUSY_SECONDS = 1.0
 
 log = logger(__name__)
 
 
 class Work:
-    """The jobs of one runtime; none of them ever raises, and none starts after ``stop``."""
+    """The jobs of one runtime; none of them ever raises, and none starts after ``stop``.
+
+    A job whose schedule is off never runs here, whatever would cause it: only its command does it.
+    """
 
     def __init__(
         self, runtime: Runtime, *, later: Callable[[str, Callable[[], None], float], None]
@@ -37,19 +43,21 @@ class Work:
 
     def first(self) -> None:
         """Load and publish before anything else: the first feed should answer at once."""
-        self.ingest()
+        self.ingest(quiet=0.0)
         self.publish()
 
-    def ingest(self, names: Collection[str] | None = None) -> None:
+    def ingest(self, names: Collection[str] | None = None, *, quiet: float = QUIET_SECONDS) -> None:
         """Load seeds (all of them, or the named ones) and publish what that changed."""
-        report = self._attempt("ingest", lambda: jobs.ingest_seeds(self._runtime, names=names))
+        report = self._attempt(
+            "ingest", lambda: jobs.ingest_seeds(self._runtime, names=names, quiet=quiet)
+        )
         if report is None:
             return
         if report.busy:
             self._later("ingest-again", lambda: self.ingest(names), _BUSY_SECONDS)
         if report.new or report.modified or report.moved or report.withdrawn or report.returned:
             self.publish()
-        if report.new or report.returned:
+        if (report.new or report.returned) and not self._is_off("capture"):
             self._later("capture-now", self.capture, 0.0)
 
     def capture(self) -> None:
@@ -84,7 +92,7 @@ class Work:
 
     def _attempt(self, job: str, call: Callable[[], Any], *, alone: bool = False) -> Any:
         """Run a job; log why it failed. The next tick tries it again, a full disk a bit later."""
-        if self.stop.is_set() or self._paused.get(job, 0.0) > time.monotonic():
+        if self.stop.is_set() or self._is_off(job) or self._paused.get(job, 0) > time.monotonic():
             return None
         with self._counted(job, alone=alone) as ours:
             if not ours:
@@ -104,6 +112,10 @@ class Work:
                     "job.failed", job=job, reason=f"{type(error).__name__}: {error}", exc_info=error
                 )
         return None
+
+    def _is_off(self, job: str) -> bool:
+        schedule: Schedule = getattr(self._runtime.settings.schedule, job)
+        return schedule.off
 
     @contextmanager
     def _counted(self, job: str, *, alone: bool) -> Iterator[bool]:

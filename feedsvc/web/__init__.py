@@ -13,6 +13,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from feedsvc import __version__
+from feedsvc.replay.links import FRAME, PAGE, RAW
 from feedsvc.runtime import Runtime
 from feedsvc.settings import Schedule
 from feedsvc.web.answers import Pages
@@ -23,8 +24,10 @@ from feedsvc.web.downloads import Downloads
 from feedsvc.web.errors import handlers
 from feedsvc.web.feeds import FeedCache
 from feedsvc.web.health import Health, Metrics
+from feedsvc.web.memento import Mementos
 from feedsvc.web.pages import SitePages
 from feedsvc.web.rendering import environment
+from feedsvc.web.replay import Replay
 
 __all__ = ["create_app"]
 
@@ -62,6 +65,8 @@ def _router(runtime: Runtime, answered: Counter[int], *, prefix: str) -> Starlet
         version=__version__,
     )
     site = SitePages(runtime, pages, prefix=prefix)
+    mementos = Mementos(runtime)
+    replay = Replay(runtime, pages, mementos, prefix=prefix)
     health = Health(runtime)
 
     def moved(to: str) -> Callable[[Request], Response]:
@@ -78,7 +83,14 @@ def _router(runtime: Runtime, answered: Counter[int], *, prefix: str) -> Starlet
         Route("/articles/{id}/", moved("/articles/{id}")),
         Route("/snapshots/{id}.warc.gz", Downloads(runtime).snapshot),
         Route("/snapshots/{id}", moved("/snapshots/{id}/")),
-        Route("/snapshots/{id}/", site.snapshot),
+        Route("/snapshots/{id}/", replay.banner),
+        Route("/snapshots/{id}/text", replay.text),
+        Route(f"/snapshots/{{id}}/{PAGE}/{{url:path}}", replay.shown),
+        Route(f"/snapshots/{{id}}/{FRAME}/{{url:path}}", replay.framed),
+        Route(f"/snapshots/{{id}}/{RAW}/{{url:path}}", replay.raw),
+        Route("/timegate/{url:path}", mementos.timegate),
+        Route("/timemap/link/{url:path}", mementos.timemap_link),
+        Route("/timemap/json/{url:path}", mementos.timemap_json),
         Route("/feeds", moved("/")),
         Route(assets.style_path, assets.style),
         Route("/favicon.svg", assets.svg),

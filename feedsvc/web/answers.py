@@ -23,17 +23,20 @@ def answer(
     status: int = 200,
     cache: str = "no-cache",
     headers: dict[str, str] | None = None,
+    tag: str | None = None,
 ) -> Response:
     """Return body as a response, 304 if the client has it, gzip if it wants that.
 
     ``cache`` is the Cache-Control header; `no-cache` means: keep it, but ask before each use.
+    ``tag`` becomes a weak ETag instead of one made from the body.
     """
     made = {"cache-control": cache, "vary": "Accept-Encoding", **(headers or {})}
     if len(body) >= _WORTH_PACKING and wants_gzip(_all(request, "accept-encoding")):
         body = gzip.compress(body, compresslevel=4, mtime=0)
         made["content-encoding"] = "gzip"
     if status == 200:
-        made["etag"] = etag = f'"{sha256(body).hexdigest()[:32]}"'
+        etag = tag or f'"{sha256(body).hexdigest()[:32]}"'
+        made["etag"] = f"W/{etag}" if tag else etag
         condition = _all(request, "if-none-match")
         if condition is not None and names(condition, etag):
             made.pop("content-encoding", None)

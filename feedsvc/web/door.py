@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -126,7 +126,10 @@ async def say(
 
 
 class SecurityHeaders:
-    """Add the security headers to every answer, and leave the body out of answers to HEAD."""
+    """Add the security headers to every answer, and leave the body out of answers to HEAD.
+
+    What an answer says itself stands: archived pages have a Content-Security-Policy of their own.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -139,9 +142,23 @@ class SecurityHeaders:
 
         async def secured(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message = {**message, "headers": [*message.get("headers", ()), *SECURITY_HEADERS]}
+                own = message.get("headers", ())
+                message = {**message, "headers": [*own, *_lacking(own)]}
             elif head and message["type"] == "http.response.body":
                 message = {**message, "body": b""}
             await send(message)
 
         await self._app(scope, receive, secured)
+
+
+def _lacking(own: Iterable[tuple[bytes, bytes]]) -> Headers:
+    """Return the security headers an answer does not have."""
+    given = dict(own)
+    policy = given.get(b"content-security-policy")
+    # X-Frame-Options knows no exceptions; where a policy tells who may frame, it decides.
+    framed = policy is not None and b"frame-ancestors 'none'" not in policy
+    return [
+        header
+        for header in SECURITY_HEADERS
+        if header[0] not in given and not (framed and header[0] == b"x-frame-options")
+    ]

@@ -96,16 +96,6 @@ class SitePages:
             capturing=capture_sentence(article, snapshots, state, now=self._runtime.now()),
         )
 
-    def snapshot(self, request: Request) -> Response:
-        """Show what is known about a snapshot."""
-        key = checked(request, "id", _ID, NO_SNAPSHOT)
-        with self._runtime.database.reading() as store:
-            snapshot = store.snapshot(key)
-            if snapshot is None:
-                raise HTTPException(404, NO_SNAPSHOT)
-            article = store.article(snapshot.article_id)
-        return self._pages.page(request, "snapshot.html", snapshot=snapshot, article=article)
-
 
 def checked(request: Request, name: str, pattern: re.Pattern[str], missing: str) -> str:
     """Return a path parameter of the right shape, else say 404: nothing odd reaches the database."""

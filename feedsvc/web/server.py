@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 
 from feedsvc.errors import ConfigurationError
 from feedsvc.logs import logger
+from feedsvc.web.reception import Reception
 
 _GRACE_SECONDS = 5
 _BACKLOG = 1024
@@ -48,6 +49,7 @@ def serve(
         access_log=False,
         server_header=False,
         proxy_headers=False,
+        http=Reception,
         ws="none",
         lifespan="off",
         timeout_graceful_shutdown=_GRACE_SECONDS,

@@ -9,6 +9,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -119,10 +120,20 @@ def held_up(site: Path) -> Iterator[None]:
         yield
 
 
+def waits_for_its_turn(pid: int) -> bool:
+    """Tell whether a process has come to the lock that is held up."""
+    for path in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):
+            if path.readlink().name == "ingest.lock":
+                return True
+    return False
+
+
 @pytest.mark.usefixtures("held_up")
-def test_a_second_signal_ends_it_at_once(start: Start) -> None:
+def test_a_second_signal_ends_it_at_once(start: Start, helpers: Any) -> None:
     service = start("daemon")
     service.logged("service.ready")
+    helpers.eventually(lambda: waits_for_its_turn(service.process.pid), seconds=10)
     service.signal(signal.SIGTERM)
     service.logged("service.stopping")
     # What a shell or make passes on comes at once and is no second wish.
@@ -134,9 +145,10 @@ def test_a_second_signal_ends_it_at_once(start: Start) -> None:
 
 
 @pytest.mark.usefixtures("held_up")
-def test_a_job_that_does_not_end_is_cut_off_within_ten_seconds(start: Start) -> None:
+def test_a_job_that_does_not_end_is_cut_off_within_ten_seconds(start: Start, helpers: Any) -> None:
     service = start("daemon")
     service.logged("service.ready")
+    helpers.eventually(lambda: waits_for_its_turn(service.process.pid), seconds=10)
     began = time.monotonic()
     service.signal(signal.SIGTERM)
     assert service.ended() == 0

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feedsvc.daemon.timetable import Timetable, trigger
+from feedsvc.daemon.timetable import OVERDUE_SECONDS, Timetable, first_due, trigger
 from feedsvc.settings import Schedule, parse_schedule
 
 SUNDAY = datetime(2026, 3, 1, tzinfo=UTC)
@@ -77,3 +77,37 @@ def test_jobs_run_by_schedule_and_once_when_asked() -> None:
     finally:
         table.stop()
     assert not table.is_alive()
+
+
+DAY = 86400.0
+
+
+@pytest.mark.parametrize(
+    ("last", "seconds"),
+    [
+        pytest.param(timedelta(hours=20), 4 * 3600, id="ran 20 hours ago"),
+        pytest.param(timedelta(days=3), OVERDUE_SECONDS, id="overdue"),
+        pytest.param(None, OVERDUE_SECONDS, id="never ran"),
+        pytest.param(timedelta(days=-400), DAY, id="ran in the future"),
+    ],
+)
+def test_a_daily_job_is_due_a_day_after_its_last_run_not_after_each_start(
+    last: timedelta | None, seconds: float
+) -> None:
+    found = first_due(DAY, None if last is None else SUNDAY - last, now=SUNDAY)
+    assert found == SUNDAY + timedelta(seconds=seconds)
+
+
+def test_a_timetable_begins_where_the_last_run_left_off() -> None:
+    last = datetime.now(UTC) - timedelta(hours=23)
+    table = Timetable(
+        {name: (Schedule("1d", seconds=DAY), lambda: None) for name in ("verify", "other")},
+        last={"verify": last},
+    )
+    table.start()
+    try:
+        due = {job.id: job.next_run_time for job in table._scheduler.get_jobs()}
+    finally:
+        table.stop()
+    assert due["verify"] == last + timedelta(days=1)
+    assert due["other"] > last + timedelta(days=1, hours=22)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from feedsvc.daemon.generation import Generation
 from feedsvc.daemon.work import Work
 from feedsvc.runtime import Runtime, open_runtime
 from feedsvc.settings import load_settings
@@ -38,7 +40,7 @@ def write(site: Path, name: str, text: str) -> None:
 def test_what_is_loaded_is_published_and_captured_next(
     work: Work, later: Later, site: Path
 ) -> None:
-    work.ingest()
+    work.ingest(quiet=0.0)
     assert "The first article" in (site / "feeds" / "all.atom").read_text()
     assert [name for name, _, _ in later] == ["capture-now"]
 
@@ -47,10 +49,21 @@ def test_a_named_seed_is_loaded_alone(work: Work, site: Path) -> None:
     work.first()
     write(site, "second.md", "# The second\n\n2026-01-03\n\nA gale again.\n")
     write(site, "third.md", "# The third\n\n2026-01-03\n\nA gale again.\n")
-    work.ingest({"seeds/second.md"})
+    work.ingest({"seeds/second.md"}, quiet=0.0)
     feed = (site / "feeds" / "all.atom").read_text()
     assert "The second" in feed
     assert "The third" not in feed
+
+
+def test_a_new_seed_that_may_still_be_written_is_looked_at_again(
+    work: Work, later: Later, site: Path
+) -> None:
+    work.first()
+    later.clear()
+    write(site, "second.md", "# The second\n\n2026-01-03\n\nA gale again.\n")
+    work.ingest({"seeds/second.md"}, quiet=60.0)
+    assert "The second" not in (site / "feeds" / "all.atom").read_text()
+    assert [name for name, _, _ in later] == ["ingest-again"]
 
 
 def test_a_deleted_seed_leaves_the_feeds(work: Work, site: Path) -> None:
@@ -100,3 +113,37 @@ def test_nothing_starts_after_the_end(work: Work, site: Path) -> None:
     assert work.finish(seconds=1)
     work.first()
     assert not (site / "feeds" / "all.atom").exists()
+
+
+def test_what_is_off_never_runs_whatever_would_cause_it(site: Path, later: Later) -> None:
+    write(site, "a.md", "# A\n\n2026-01-03\n\nA gale.\n\nOriginal url: http://127.0.0.1:9/a\n")
+
+    def begin(*off: str) -> tuple[list[str], int]:
+        environ = {f"FEEDSVC_SCHEDULE__{job.upper()}": "off" for job in off}
+        with open_runtime(load_settings(site, environ=environ)) as runtime:
+            work = Work(runtime, later=lambda *one: later.append(one))
+            work.first()
+            work.capture()
+            work.verify()
+            with runtime.database.reading() as store:
+                return [run.job for run in store.runs()], store.counts().articles
+
+    assert begin("ingest", "capture", "publish", "verify") == ([], 0)
+    assert begin("capture", "publish", "verify") == (["ingest"], 2)
+    assert later == []
+    assert begin("capture", "verify")[0] == ["ingest", "publish"]
+    assert not (site / "data" / "snapshots").exists()
+    assert begin()[0] == ["capture", "ingest", "publish", "verify"]
+
+
+def test_no_folder_is_watched_where_loading_is_off(site: Path) -> None:
+    before = set(threading.enumerate())
+    settings = load_settings(site, environ={"FEEDSVC_SCHEDULE__INGEST": "off"})
+    generation, announced = Generation(settings, working=True), threading.Event()
+    generation.start(then=announced.set)
+    try:
+        assert announced.wait(10)
+        assert "feedsvc-watch" not in {one.name for one in set(threading.enumerate()) - before}
+    finally:
+        generation.stop()
+        assert generation.finish(seconds=10)

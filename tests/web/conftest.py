@@ -21,6 +21,7 @@ from feedsvc.model import (
     Judgement,
     Outcome,
     ParsedArticle,
+    Payload,
     Snapshot,
     Topic,
     TopicScore,
@@ -79,13 +80,16 @@ class Library:
         *,
         judgement: Judgement = VERIFIED,
         captured: datetime = NOON,
+        url: str = "https://example.org/a",
+        final_url: str = "https://www.example.org/a?x=<1>",
+        payloads: tuple[Payload, ...] = (),
     ) -> Snapshot:
-        number = hashlib.sha256(article.encode() + content).hexdigest()
+        number = hashlib.sha256(f"{article}{captured}".encode() + content).hexdigest()
         made = Snapshot(
             id=f"{number[:8]}-{number[8:12]}-{number[12:16]}",
             article_id=article,
-            url="https://example.org/a",
-            final_url="https://www.example.org/a?x=<1>",
+            url=url,
+            final_url=final_url,
             captured=captured,
             status=200,
             judgement=judgement,
@@ -98,7 +102,7 @@ class Library:
         )
         self.runtime.archive.put(made.key, content)
         with self.runtime.database.transaction() as store:
-            store.add_snapshot(made, ())
+            store.add_snapshot(made, payloads)
         return made
 
     def attempt(self, article: str, outcome: Outcome, *, cause: str, next_at: datetime) -> None:

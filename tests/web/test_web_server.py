@@ -144,4 +144,4 @@ def test_signals_stay_the_callers() -> None:
         process.send_signal(signal.SIGTERM)
         assert process.stdout.read() == "stopped\n"
         assert process.wait(10) == 0
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 15
