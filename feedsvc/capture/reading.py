@@ -21,8 +21,9 @@ _FLAGS = re.IGNORECASE | re.DOTALL
 _MARKUP_BYTES = re.compile(_MARKUP.encode(), _FLAGS)
 _MARKUP_TEXT = re.compile(_MARKUP, _FLAGS)
 _ASCII = re.compile(r"[\0-\x7f]+")
-# Shift JIS has them for single bytes that mean capitals or half a character elsewhere.
-_HALF_WIDTH = re.compile("[\uff61-\uff9f]+")
+# What no language writes, but a wrong codec reads: words of accented Latin letters only, the half
+# characters that are single bytes in Shift JIS, and the Bopomofo of Big5's punctuation marks.
+_IMPLAUSIBLE = re.compile("[\u00aa-\u024f]{3,}|[\uff61-\uff9f]+|[\u3100-\u312f]+")
 
 
 def choose_charset(
@@ -68,7 +69,7 @@ def _text(page: bytes, sample: bytes, charset: str) -> str:
 
 def _letters(text: str) -> float:
     """Count what reads like letters beyond ASCII: small ones, or those that know no size."""
-    sample = _HALF_WIDTH.sub("", _ASCII.sub("", text))[:_LETTERS]
+    sample = _ASCII.sub("", _IMPLAUSIBLE.sub("", text))[:_LETTERS]
     return sum(
         # A character of Chinese, Japanese or Korean takes two bytes or more.
         1.5 if character >= "\u3040" else 1.0

@@ -86,6 +86,8 @@ def keep(order: Order, archive: DiskBlobs) -> Kept:
         order.body,
         content_type=order.content_type,
         status=order.status,
+        url=order.url,
+        final_url=order.final_url,
     )
     judgement = _of_a_part(judgement, order)
     with archive.writing(order.key) as file:

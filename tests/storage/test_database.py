@@ -66,6 +66,17 @@ def test_a_newer_schema_is_refused(database: Database) -> None:
         upgrade_database(database.url, backups=Path("unused"), now=NOW)
 
 
+def test_what_postgresql_lacks_is_told_in_one_line_with_the_command(postgresql: str) -> None:
+    there = database_url(postgresql, root=Path())
+    for url, said in (
+        (there.set(database="nobody_made_it"), "createdb nobody_made_it"),
+        (there.set(username="nobody_made_them"), "createuser nobody_made_them|authentication"),
+    ):
+        with pytest.raises(ConfigurationError, match=said) as caught:
+            Database(url)
+        assert len(str(caught.value).splitlines()) == 1
+
+
 def test_tables_that_are_not_ours_are_left_alone(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "site.db") as other:
         other.execute("CREATE TABLE theirs (id)")
