@@ -88,4 +88,4 @@ def test_the_text_of_a_page_can_be_read(page: str, expected: str) -> None:
 def test_the_text_of_a_hostile_page_takes_a_moment(page: str) -> None:
     begin = time.process_time()
     text(page)
-    assert time.process_time() - begin < 5
+    assert time.process_time() - begin < 15

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import time
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -379,14 +378,3 @@ def test_pages_are_packed_for_whoever_wants_it(snapshot: Snapshot, web: Served) 
         raw = b"".join(answer.iter_raw())
     body = gzip.decompress(raw) if answer.headers.get("content-encoding") == "gzip" else raw
     assert b"The ferry" in body
-
-
-def test_a_requisite_costs_little(snapshot: Snapshot, web: Served) -> None:
-    path = below(snapshot, f"mp_/{PICTURE}")
-    web.get(path)
-    spent = []
-    for _ in range(5):
-        begin = time.process_time()  # server and client together: they share this process
-        web.get(path)
-        spent.append(time.process_time() - begin)
-    assert min(spent) < 0.02
