@@ -455,11 +455,13 @@ class IngestReport:
     seconds: float = 0.0
     problems: tuple[SeedProblem, ...] = ()
     warnings: tuple[SeedProblem, ...] = ()
+    absent: tuple[str, ...] = ()
+    """Configured folders that are not there or cannot be looked into."""
 
     @property
     def partial(self) -> bool:
         """True if a person has to look at something."""
-        return bool(self.failed or self.held)
+        return bool(self.failed or self.held or self.absent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -743,6 +745,8 @@ class Status:
     database_size: int | None
     disk_free: int
     schema: str
+    absent: Sequence[str] = ()
+    """Configured folders of seeds that are not there or cannot be looked into."""
 
 
 class Progress(Protocol):

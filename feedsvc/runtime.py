@@ -86,20 +86,13 @@ class Runtime:
             return self._vocabulary[1]
 
     def _read_vocabulary(self, path: Path) -> Classifier:
-        from feedsvc.classify import Classifier, default_vocabulary
-
         try:
-            return Classifier(path.read_text(encoding="utf-8"), source=str(TOPICS_FILE))
-        except FileNotFoundError:
-            return Classifier(default_vocabulary(), source="the built-in vocabulary")
-        except (OSError, UnicodeDecodeError) as error:
-            wrong = ConfigurationError(f"{TOPICS_FILE}: {error}; write it as UTF-8, readable to us")
+            return read_classifier(path)
         except ConfigurationError as error:
-            wrong = error
-        if self._vocabulary is None:
-            raise wrong
-        log.error("topics.wrong", reason=str(wrong), remedy="the last right version is used")
-        return self._vocabulary[1]
+            if self._vocabulary is None:
+                raise
+            log.error("topics.wrong", reason=str(error), remedy="the last right version is used")
+            return self._vocabulary[1]
 
     @property
     def capture_tools(self) -> CaptureTools:
@@ -209,6 +202,38 @@ def open_runtime(settings: Settings, *, now: Callable[[], datetime] = utc_now) -
         yield runtime
     finally:
         runtime.close()
+
+
+def absent_seeds(settings: Settings) -> tuple[str, ...]:
+    """Return the configured folders of seeds that are not there or cannot be looked into."""
+    return tuple(
+        path
+        for path in settings.seeds.paths
+        if not os.access(settings.root / path, os.R_OK | os.X_OK)
+    )
+
+
+def read_classifier(path: Path) -> Classifier:
+    """Return the vocabulary and rules of a topics.toml, the built-in ones if there is no file.
+
+    Raises ConfigurationError with file, line and remedy.
+    """
+    from feedsvc.classify import Classifier, default_vocabulary, vocabulary_text
+
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return Classifier(default_vocabulary(), source="the built-in vocabulary")
+    except IsADirectoryError as error:
+        raise ConfigurationError(
+            f"{TOPICS_FILE}: this is a folder; move it away, and write the topics into a file of "
+            "that name or do without"
+        ) from error
+    except OSError as error:
+        raise ConfigurationError(
+            f"{TOPICS_FILE}: cannot be read: {error.strerror}; check its owner and permissions"
+        ) from error
+    return Classifier(vocabulary_text(content, source=TOPICS_FILE), source=TOPICS_FILE)
 
 
 def _archive_folder(store: str, root: Path) -> Path:

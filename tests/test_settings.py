@@ -307,3 +307,25 @@ def test_schedules(text: str) -> None:
 def test_what_is_not_a_schedule_is_refused(text: object) -> None:
     with pytest.raises(ValueError, match=r"schedule|cron|often"):
         parse_schedule(text)
+
+
+@pytest.mark.parametrize(
+    ("folder", "what"),
+    [
+        (".", "seeds.paths (seeds), config/, data/, archive.store, the database"),
+        ("..", "seeds.paths (seeds), config/, data/, archive.store, the database"),
+        ("data", "data/, archive.store, the database"),
+        ("data/../config", "config/"),
+        ("data/snapshots", "archive.store"),
+        ("data/snapshots/feeds", "archive.store"),
+    ],
+)
+def test_generated_files_have_a_folder_of_their_own(site: Path, folder: str, what: str) -> None:
+    (found,) = problems(site, FEEDSVC_FEEDS__DIR=folder)
+    assert found.startswith("FEEDSVC_FEEDS__DIR: feeds.dir: ")
+    assert found.endswith(f"place of {what}")
+
+
+@pytest.mark.parametrize("folder", ["feeds", "public/feeds", "data/feeds", "../elsewhere"])
+def test_any_other_folder_may_hold_the_feeds(site: Path, folder: str) -> None:
+    assert load_settings(site, environ={"FEEDSVC_FEEDS__DIR": folder}).feeds.dir == folder

@@ -2,6 +2,14 @@
 
 from feedsvc.classify.classifier import NOWHERE, Classifier
 from feedsvc.classify.explanation import Explanation, Hit, TopicReasons
-from feedsvc.classify.vocabulary import default_vocabulary
+from feedsvc.classify.vocabulary import default_vocabulary, vocabulary_text
 
-__all__ = ["NOWHERE", "Classifier", "Explanation", "Hit", "TopicReasons", "default_vocabulary"]
+__all__ = [
+    "NOWHERE",
+    "Classifier",
+    "Explanation",
+    "Hit",
+    "TopicReasons",
+    "default_vocabulary",
+    "vocabulary_text",
+]

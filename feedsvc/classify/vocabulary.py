@@ -14,6 +14,7 @@ from feedsvc.classify.names import is_free, is_slug, name_key, slug_of
 from feedsvc.classify.rules import Rule, read_rule
 from feedsvc.classify.score import Scoring
 from feedsvc.classify.tables import Table, read_tables
+from feedsvc.errors import ConfigurationError
 from feedsvc.model import Topic
 
 CODE_VERSION = 1
@@ -64,6 +65,17 @@ def default_vocabulary() -> str:
     return files("feedsvc.classify").joinpath("topics.toml").read_text(encoding="utf-8")
 
 
+def vocabulary_text(content: bytes, *, source: str) -> str:
+    """Return the text of a topics.toml; raise ConfigurationError with the line that is not UTF-8."""
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ConfigurationError(
+            f"{source}:{line}: this is not UTF-8 text (byte {error.start}). Save the file as UTF-8"
+        ) from error
+
+
 def read_vocabulary(toml: str, *, source: str) -> Vocabulary:
     """Return what a topics.toml says; raise ConfigurationError with file, line and remedy."""
     root = read_tables(toml, source=source)
@@ -78,6 +90,11 @@ def read_vocabulary(toml: str, *, source: str) -> Vocabulary:
     rule_tables = root.tables("rule")
     rules = tuple(read_rule(table, names) for table in rule_tables)
     scoring = _scoring(root.table("scoring"))
+    if not subjects:
+        # Also what an editor leaves for an instant while it saves: nothing is sorted by that.
+        raise root.error(
+            None, "this file names no topic", "Write a [[topic]] for each, or remove the file to get the built-in ones"
+        )  # fmt: skip
     meaning = [
         CODE_VERSION,
         head,

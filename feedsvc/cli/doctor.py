@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import http.client
 import os
 import shutil
@@ -17,7 +18,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from feedsvc.errors import FeedsvcError
+from feedsvc.errors import (
+    ConfigurationError,
+    DamageFound,
+    FeedsvcError,
+    OutOfSpace,
+    SchemaMismatch,
+    Temporary,
+)
 
 if TYPE_CHECKING:
     from feedsvc.settings import Settings
@@ -40,6 +48,15 @@ class Check:
     detail: str
     remedy: str = ""
 
+
+_REMEDIES: tuple[tuple[type[FeedsvcError], str], ...] = (
+    (SchemaMismatch, "`feedsvc upgrade` if it is older; if it is newer, the feedsvc that wrote it"),
+    (DamageFound, "restore a backup from data/backups, or move it away and run `feedsvc rebuild`"),
+    (OutOfSpace, "free some space; what is stored is safe"),
+    (Temporary, "start the database, or wait for whoever holds it, and look again"),
+    (ConfigurationError, "correct database.url, or the owner and permissions of what it names"),
+)
+"""What to do about a database that cannot be used."""
 
 _SUPPORTED = ((3, 11), (3, 13))
 # Two connections can lose a commit in WAL mode before 3.51.3; fixed in these branches, too.
@@ -151,12 +168,7 @@ def writable_folder(name: str, folder: Path) -> Check:
                 Path(leftover).unlink(missing_ok=True)
         seconds = time.perf_counter() - started
     except OSError as error:
-        return Check(
-            name,
-            Finding.PROBLEM,
-            f"{place}: {error.strerror}",
-            "give this user the right to write there",
-        )
+        return Check(name, Finding.PROBLEM, f"{place}: {error.strerror}", _remedy(error))
     shown = f"{folder} can be written, {seconds * 1000:.1f} ms to make a file durable"
     if place != folder:
         shown += " (it will be made)"
@@ -168,6 +180,17 @@ def writable_folder(name: str, folder: Path) -> Check:
             "captures will be slow; a local disk is faster than a network one",
         )
     return Check(name, Finding.OK, shown)
+
+
+def _remedy(error: OSError) -> str:
+    """Return what to do where nothing can be written."""
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return "free some space there; what is stored is safe"
+    if error.errno == errno.EROFS:
+        return "mount it for writing; until then the site can be served and looked at"
+    if error.errno == errno.ENOTDIR:
+        return "move the file away: a folder has to be there"
+    return "give this user the right to write there"
 
 
 def disk_space(folder: Path, *, min_free: int) -> Check:
@@ -258,7 +281,7 @@ def _site_checks(settings: Settings) -> Iterator[Check]:
     if database is not None and not database.exists():
         yield Check("database", Finding.OK, f"{database} will be made at first use")
     else:
-        yield _attempt("database", lambda: _schema(settings), remedy="see the message")
+        yield _attempt("database", lambda: _schema(settings))
     yield _attempt(
         "guard",
         lambda: _guard(settings),
@@ -266,11 +289,12 @@ def _site_checks(settings: Settings) -> Iterator[Check]:
     )
 
 
-def _attempt(name: str, check: Callable[[], str], *, remedy: str) -> Check:
+def _attempt(name: str, check: Callable[[], str], *, remedy: str = "") -> Check:
     try:
         return Check(name, Finding.OK, check())
     except FeedsvcError as error:
-        return Check(name, Finding.PROBLEM, str(error), remedy)
+        told = next((what for kind, what in _REMEDIES if isinstance(error, kind)), "")
+        return Check(name, Finding.PROBLEM, str(error), remedy or told)
     except OSError as error:
         return Check(
             name,
@@ -281,9 +305,10 @@ def _attempt(name: str, check: Callable[[], str], *, remedy: str) -> Check:
 
 
 def _topics(settings: Settings) -> str:
-    from feedsvc.cli.site import read_classifier
+    from feedsvc.runtime import read_classifier
+    from feedsvc.settings import TOPICS_FILE
 
-    return f"{len(read_classifier(settings).topics)} topics"
+    return f"{len(read_classifier(settings.root / TOPICS_FILE).topics)} topics"
 
 
 def _schema(settings: Settings) -> str:

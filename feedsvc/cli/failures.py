@@ -31,6 +31,7 @@ ERROR_LOG = "data/errors.log"
 _LONGEST_LOG = 1 << 20
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 _NO_PERMISSION = {errno.EACCES, errno.EPERM, errno.EROFS}
+_NO_PLACE = {errno.ENOTDIR, errno.EISDIR, errno.EEXIST}
 
 
 def guarded(invocation: Invocation, call: Callable[[], int | None]) -> int:
@@ -62,6 +63,9 @@ def explain(error: BaseException) -> tuple[str, int] | None:
             return f"{where}the disk is full — free some space and run it again", OUT_OF_SPACE
         if error.errno in _NO_PERMISSION:
             remedy = "check its owner and permissions; `feedsvc doctor` looks at all of them"
+            return f"{where}{error.strerror} — {remedy}", CONFIGURATION
+        if error.errno in _NO_PLACE and error.filename:
+            remedy = "a file is where a folder has to be, or the other way round; move it away"
             return f"{where}{error.strerror} — {remedy}", CONFIGURATION
     return None
 

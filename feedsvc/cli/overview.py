@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from feedsvc.cli.display import Block, Line, Table, counted, moment
@@ -17,7 +17,7 @@ def troubles(status: Status, *, min_free: int) -> list[str]:
     """Return what a person has to look at, in a few words each; empty if all is well."""
     wrong = sum(count for state, count in status.seeds.items() if state in _WRONG)
     failed_runs = [run.job for run in status.runs if not run.ok]
-    found = []
+    found = [f"no folder {name}" for name in status.absent]
     if wrong:
         found.append(f"{counted(wrong, 'seed')} not loaded")
     if status.failures:
@@ -36,6 +36,7 @@ def describe_status(status: Status, *, min_free: int, now: datetime) -> Iterator
         f"Not well: {'; '.join(wrong)}" if wrong else "Healthy",
         "bold red" if wrong else "bold green",
     )
+    yield from absent_folders(status.absent)
     yield from _seeds(status)
     yield from _captures(status, now)
     yield from (Line(f"{run.job}: {run.error}", "red") for run in status.runs if not run.ok)
@@ -52,6 +53,16 @@ def describe_status(status: Status, *, min_free: int, now: datetime) -> Iterator
     if status.runs:
         yield Line()
         yield Table(("last run", "started", "result"), [_run(run) for run in status.runs])
+
+
+def absent_folders(names: Sequence[str]) -> Iterator[Block]:
+    """Say which folders of seeds are missing, and what to do."""
+    for name in names:
+        yield Line(
+            f"{name}: the folder is not there, or may not be looked into: make it, mount its disk "
+            "or correct seeds.paths; until then nothing is withdrawn",
+            "red",
+        )
 
 
 def _seeds(status: Status) -> Iterator[Block]:

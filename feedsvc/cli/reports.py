@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from feedsvc.cli.display import Block, Line, Table, counted, moment
+from feedsvc.cli.overview import absent_folders
 from feedsvc.model import (
     Attempt,
     CaptureReport,
@@ -23,6 +24,7 @@ MOST = 20
 
 def describe_ingest(report: IngestReport) -> Iterator[Block]:
     """Say what loading did, what is wrong first."""
+    yield from absent_folders(report.absent)
     yield from problem_table(report.problems, title="Not loaded", style="red")
     yield from problem_table(report.warnings, title="Loaded, but look at these", style="yellow")
     if report.held:

@@ -13,9 +13,7 @@ from feedsvc.cli.failures import OK
 from feedsvc.cli.invocation import Invocation, command
 
 if TYPE_CHECKING:
-    from feedsvc.classify import Classifier
     from feedsvc.cli.display import Block
-    from feedsvc.settings import Settings
 
 app = typer.Typer()
 config = typer.Typer(no_args_is_help=True, help="Show the effective settings, or check them.")
@@ -40,7 +38,23 @@ def init(
 
 
 def create_site(root: Path) -> tuple[list[str], list[str]]:
-    """Write the files of a new site; return what was made and what was there already."""
+    """Write the files of a new site; return what was made and what was there already.
+
+    Raises ConfigurationError if no site can be made there.
+    """
+    from feedsvc.errors import ConfigurationError
+
+    try:
+        return _write_site(root)
+    except (FileExistsError, NotADirectoryError, FileNotFoundError) as error:
+        # A file where a folder has to be; a file system that takes no folders, such as /proc.
+        raise ConfigurationError(
+            f"{error.filename or root}: no site can be made there ({error.strerror}); name a "
+            "folder, which is made if it is not there"
+        ) from error
+
+
+def _write_site(root: Path) -> tuple[list[str], list[str]]:
     from importlib.resources import files
 
     from feedsvc.classify import default_vocabulary
@@ -115,35 +129,34 @@ def config_show(invocation: Invocation) -> int:
 def config_check(invocation: Invocation) -> int:
     """Check settings and topics; exit code 4 and one line for each mistake."""
     from feedsvc.cli.display import Line
+    from feedsvc.runtime import absent_seeds, read_classifier
+    from feedsvc.settings import TOPICS_FILE
 
     settings = invocation.settings
-    topics = len(read_classifier(settings).topics)
+    topics = len(read_classifier(settings.root / TOPICS_FILE).topics)
     changed = sum(origin != "default" for origin in settings.origins.values())
-    value = {"ok": True, "root": settings.root, "changed": changed, "topics": topics}
+    place = settings.origins["seeds.paths"]
+    warnings = [
+        f"{place}: seeds.paths: there is no folder {name}; make it, or correct the name"
+        for name in absent_seeds(settings)
+    ]
+    value = {
+        "ok": True,
+        "root": settings.root,
+        "changed": changed,
+        "topics": topics,
+        "warnings": warnings,
+    }
     invocation.show(
         value,
         lambda: [
+            *(Line(f"warning: {one}", "yellow") for one in warnings),
             Line(
                 f"no mistakes: {changed} settings differ from the default, {topics} topics", "green"
-            )
+            ),
         ],
     )
     return OK
-
-
-def read_classifier(settings: Settings) -> Classifier:
-    """Return the site's vocabulary and rules; ConfigurationError names what is wrong with them."""
-    from feedsvc.classify import Classifier, default_vocabulary
-    from feedsvc.errors import ConfigurationError
-    from feedsvc.settings import TOPICS_FILE
-
-    try:
-        text = (settings.root / TOPICS_FILE).read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return Classifier(default_vocabulary(), source="the built-in vocabulary")
-    except UnicodeDecodeError as error:
-        raise ConfigurationError(f"{TOPICS_FILE}: not UTF-8 text; save it as UTF-8") from error
-    return Classifier(text, source=TOPICS_FILE)
 
 
 def _as_toml(value: object) -> str:

@@ -10,7 +10,6 @@ import typer
 
 from feedsvc.cli.failures import OK
 from feedsvc.cli.invocation import Invocation, command, group
-from feedsvc.cli.site import read_classifier
 
 if TYPE_CHECKING:
     from feedsvc.model import TopicScore
@@ -100,8 +99,10 @@ def topics_eval(
     """Sort labelled articles; print accuracy and macro-F1."""
     from feedsvc.classify.evaluate import evaluate, read_labelled, read_map
     from feedsvc.cli.reasons import describe_evaluation
+    from feedsvc.runtime import read_classifier
+    from feedsvc.settings import TOPICS_FILE
 
-    classifier = read_classifier(invocation.settings)
+    classifier = read_classifier(invocation.settings.root / TOPICS_FILE)
     classes = read_map(labels, classifier) if labels else None
     evaluation = evaluate(
         classifier, read_labelled(read_given(csv), name=str(csv)), classes=classes

@@ -37,6 +37,7 @@ class Work:
         self._runtime = runtime
         self._later = later
         self._paused: dict[str, float] = {}
+        self._absent: tuple[str, ...] = ()
         self._running = 0
         self._alone: set[str] = set()
         self._change = threading.Condition()
@@ -53,12 +54,24 @@ class Work:
         )
         if report is None:
             return
+        if names is None:
+            self._tell_absent(report.absent)
         if report.busy:
             self._later("ingest-again", lambda: self.ingest(names), _BUSY_SECONDS)
         if report.new or report.modified or report.moved or report.withdrawn or report.returned:
             self.publish()
         if (report.new or report.returned) and not self._is_off("capture"):
             self._later("capture-now", self.capture, 0.0)
+
+    def _tell_absent(self, folders: tuple[str, ...]) -> None:
+        """Log which seed folders are missing, whenever that changes."""
+        before, self._absent = self._absent, folders
+        if folders and folders != before:
+            log.warning(
+                "seeds.absent",
+                folders=list(folders),
+                remedy="make them, mount their disk or correct seeds.paths",
+            )
 
     def capture(self) -> None:
         """Archive what is due and publish what that changed."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from feedsvc.model import Status
-from feedsvc.runtime import Runtime
+from feedsvc.runtime import Runtime, absent_seeds
 
 SHOWN_FAILURES = 200
 SHOWN_WARNINGS = 50
@@ -31,4 +31,5 @@ def status(runtime: Runtime) -> Status:
             database_size=runtime.database.size(),
             disk_free=runtime.archive.free(),
             schema=runtime.database.schema(),
+            absent=absent_seeds(runtime.settings),
         )

@@ -100,7 +100,7 @@ class _Ingest:
         )
         self._remove(records, seen)
         self._rescue(seen)
-        return self._report()
+        return self._report(seen)
 
     def _without_young(self, changed: list[Found], seen: Look) -> list[Found]:
         """Leave new files that may still be written for the next look."""
@@ -266,7 +266,7 @@ class _Ingest:
 
     # --- reporting ----------------------------------------------------------------------
 
-    def _report(self) -> IngestReport:
+    def _report(self, seen: Look) -> IngestReport:
         with self.runtime.database.reading() as store:
             problems = store.seed_problems()
         failed = [one for one in problems if one.state is not SeedState.MISSING]
@@ -286,4 +286,5 @@ class _Ingest:
                 for one in problems
             ),
             warnings=tuple(totals.warnings),
+            absent=tuple(name for name in seed_folders(self.runtime) if name in seen.absent),
         )

@@ -205,6 +205,30 @@ def _conflicts(settings: Settings) -> Iterator[str]:
         ):
             if PurePosixPath(os.path.normpath(settings.root / path)).is_relative_to(folder):
                 yield f"{place}: seeds.paths: {folder} contains {key}, so what is written would be read as seeds"
+    yield from _mixed_up(settings)
+
+
+def _mixed_up(settings: Settings) -> Iterator[str]:
+    """Find what would lie among the generated files, which nothing else may do."""
+
+    def place(path: str) -> PurePosixPath:
+        return PurePosixPath(os.path.normpath(settings.root / path))
+
+    feeds, archive = place(settings.feeds.dir), settings.archive.store
+    others = {f"seeds.paths ({path})": place(path) for path in settings.seeds.paths}
+    others |= {"config/": place("config"), "data/": place("data")}
+    others |= {} if "://" in archive else {"archive.store": place(archive)}
+    kind, _, file = settings.database.url.partition(":///")
+    if kind == "sqlite":
+        others["the database"] = place(file.partition("?")[0])
+    inside = [name for name, path in others.items() if path.is_relative_to(feeds)]
+    if "archive.store" in others and feeds.is_relative_to(others["archive.store"]):
+        inside.append("archive.store")
+    if inside:
+        yield (
+            f"{settings.origins['feeds.dir']}: feeds.dir: {feeds} needs a folder of its own, for "
+            f"generated files only: it is or shares the place of {', '.join(dict.fromkeys(inside))}"
+        )
 
 
 def _complete(settings: Settings) -> Settings:

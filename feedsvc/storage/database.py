@@ -293,16 +293,16 @@ def _translate(error: OperationalError, url: URL) -> Exception:
     text = " ".join(str(error.orig).split())
     lowered = text.lower()
     where = url.render_as_string(hide_password=True)
-    if "full" in lowered or "no space" in lowered or is_disk_full(url):
-        return OutOfSpace(f"{where}: the disk is full ({text}); free some space, nothing is lost")
-    if "malformed" in lowered or "not a database" in lowered:
-        return _damaged(url, text)
     if absent := _ABSENT.search(text):
         command = {"database": "createdb", "role": "createuser"}[absent[1]]
         return ConfigurationError(
             f"{where}: there is no {absent[1]} {absent[2]}; make it (`{command} {absent[2]}`), "
             "or correct database.url"
         )
+    if "full" in lowered or "no space" in lowered or is_disk_full(url):
+        return OutOfSpace(f"{where}: the disk is full ({text}); free some space, nothing is lost")
+    if "malformed" in lowered or "not a database" in lowered:
+        return _damaged(url, text)
     if any(sign in lowered for sign in _FORBIDDEN):
         return ConfigurationError(f"{where}: {text}; check database.url and permissions")
     return Temporary(f"{where}: {text}; try again")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from feedsvc.classify import Classifier
+from feedsvc.classify import Classifier, vocabulary_text
 from feedsvc.errors import ConfigurationError
 
 HEAD = '[[topic]]\nslug = "trees"\nlabel = "Trees"\nkeywords = ["oak"]\n'
@@ -70,8 +70,16 @@ def test_mistake_names_line_and_remedy(toml: str, line: int, problem: str, remed
     assert remedy in message
 
 
-def test_empty_file_is_a_vocabulary() -> None:
-    assert dict(Classifier("", source="t").topics) == {}
+@pytest.mark.parametrize("toml", ["", "# later\n", "[scoring]\nmost = 1\n", "topic = []"])
+def test_a_file_without_topics_sorts_nothing(toml: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"t:1: this file names no topic\. Write"):
+        Classifier(toml, source="t")
+
+
+def test_a_file_that_is_not_utf_8_is_told_with_its_line() -> None:
+    assert vocabulary_text("\ufeffé\n".encode(), source="t") == "é\n"
+    with pytest.raises(ConfigurationError, match=r"t:3: this is not UTF-8 text.*Save"):
+        vocabulary_text(b"\n\nlabel = 'Caf\xe9'\n", source="t")
 
 
 def test_multi_line_strings_do_not_shift_lines() -> None:

@@ -38,6 +38,8 @@ def raiser(error: BaseException) -> Callable[[], int]:
         (MemoryError(), 3),
         (PermissionError(errno.EACCES, "Permission denied", "data/x"), 4),
         (OSError(errno.EROFS, "Read-only file system", "data/x"), 4),
+        (FileExistsError(errno.EEXIST, "File exists", "data"), 4),
+        (NotADirectoryError(errno.ENOTDIR, "Not a directory", "data/x"), 4),
         (KeyboardInterrupt(), 130),
         (RuntimeError("surprise"), 1),
         (OSError(errno.EIO, "Input/output error"), 1),

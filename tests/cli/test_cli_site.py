@@ -78,3 +78,54 @@ def test_a_site_that_is_not_there_names_the_remedy(command: Command) -> None:
     answer = command("status", "--root", "nowhere")
     assert answer.code == 4
     assert "feedsvc init nowhere" in answer.err
+
+
+def test_check_warns_of_a_seeds_folder_that_is_not_there(command: Command, site: Path) -> None:
+    assert command("config", "check", "--root", site, "--json").json["warnings"] == []
+    (site / "config" / "feedsvc.toml").write_text('[seeds]\npaths = ["seedz"]\n')
+    answer = command("config", "check", "--root", site)
+    assert answer.code == 0
+    assert "config/feedsvc.toml:2: seeds.paths: there is no folder seedz" in answer.out
+
+
+def test_a_seeds_folder_that_is_not_there_is_no_health(command: Command, site: Path) -> None:
+    (site / "config" / "feedsvc.toml").write_text('[seeds]\npaths = ["seedz"]\n')
+    answer = command("ingest", "--root", site)
+    assert answer.code == 2
+    assert "seedz: the folder is not there" in answer.out
+    answer = command("status", "--root", site)
+    assert answer.out.startswith("Not well: no folder seedz\n")
+    assert "correct seeds.paths" in answer.out
+    (site / "seedz").mkdir()
+    assert command("ingest", "--root", site).code == 0
+    assert command("status", "--root", site, "--json").json["healthy"]
+
+
+@pytest.mark.parametrize("where", ["file", "file/below", "/proc/site"])
+def test_init_where_no_folder_can_be_is_told_as_such(
+    command: Command, tmp_path: Path, where: str
+) -> None:
+    (tmp_path / "file").write_text("mine")
+    answer = command("init", where)
+    assert answer.code == 4
+    assert "unexpected" not in answer.err
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_topics_that_cannot_be_read_name_file_and_remedy(command: Command, site: Path) -> None:
+    topics = site / "config" / "topics.toml"
+    for content, said in (
+        (b"\n[[topic]]\nslug = '\xff'\n", "config/topics.toml:3: this is not UTF-8 text"),
+        (b"", "config/topics.toml:1: this file names no topic"),
+    ):
+        topics.write_bytes(content)
+        for words in (("config", "check"), ("rebuild",)):
+            answer = command(*words, "--root", site)
+            assert answer.code == 4
+            assert said in answer.err
+    topics.unlink()
+    topics.mkdir()
+    for words in (("config", "check"), ("rebuild",)):
+        answer = command(*words, "--root", site)
+        assert answer.code == 4
+        assert "config/topics.toml: this is a folder; move it away" in answer.err

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import socket
+import sqlite3
+import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -96,3 +100,53 @@ def test_wrong_settings_do_not_hide_the_rest(command: Callable[..., Any], site: 
     assert "config/feedsvc.toml:2" in answer.out
     assert "config/feedsvc.toml:3" in answer.out
     assert "python" in answer.out
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.ENOSPC, "free some space"),
+        (errno.EDQUOT, "free some space"),
+        (errno.EROFS, "mount it for writing"),
+        (errno.EACCES, "right to write"),
+    ],
+)
+def test_each_cause_has_its_own_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, remedy: str
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(tempfile, "mkstemp", fail)
+    check = doctor.writable_folder("data", tmp_path)
+    assert check.finding is Finding.PROBLEM
+    assert remedy in check.remedy
+
+
+@pytest.mark.parametrize(
+    ("damage", "remedy"),
+    [
+        ("UPDATE alembic_version SET version_num = '0001'", "feedsvc upgrade"),
+        ("UPDATE alembic_version SET version_num = '9999'", "the feedsvc that wrote it"),
+        (None, "restore a backup"),
+    ],
+    ids=["older", "newer", "damaged"],
+)
+def test_a_database_that_cannot_be_used_has_a_remedy(
+    command: Callable[..., Any], site: Path, damage: str | None, remedy: str
+) -> None:
+    assert command("ingest", "--root", site).code == 0
+    file = site / "data" / "feedsvc.db"
+    if damage:
+        with sqlite3.connect(file) as connection:
+            connection.execute(damage)
+        connection.close()
+    else:
+        file.write_bytes(b"nonsense" * 1000)
+    (check,) = (
+        one
+        for one in command("doctor", "--root", site, "--json").json["checks"]
+        if one["name"] == "database"
+    )
+    assert check["finding"] == "problem"
+    assert remedy in check["remedy"]

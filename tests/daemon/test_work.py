@@ -147,3 +147,28 @@ def test_no_folder_is_watched_where_loading_is_off(site: Path) -> None:
     finally:
         generation.stop()
         assert generation.finish(seconds=10)
+
+
+def test_a_seeds_folder_that_is_not_there_is_logged_once(
+    site: Path, later: Later, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = load_settings(site, environ={"FEEDSVC_SEEDS__PATHS": "seedz"})
+    with open_runtime(settings) as runtime:
+        work = Work(runtime, later=lambda *one: later.append(one))
+        work.ingest()
+        assert "seeds.absent" in (said := capsys.readouterr().err)
+        assert "seedz" in said
+        work.ingest()
+        assert "seeds.absent" not in capsys.readouterr().err
+
+
+def test_a_vocabulary_that_is_being_saved_sorts_nothing_anew(
+    work: Work, site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    work.first()
+    feeds = {path.name for path in (site / "feeds").iterdir()}
+    for broken in (b"", b"# nothing yet\n", b"[[topic]]\nslug = '\xff'\n"):
+        (site / "config" / "topics.toml").write_bytes(broken)
+        work.publish()
+        assert "topics.wrong" in capsys.readouterr().err
+        assert {path.name for path in (site / "feeds").iterdir()} == feeds

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import ctypes
-import os
 import sqlite3
-import subprocess
-import sys
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-import feedsvc
 from feedsvc.storage.database import Database, database_url
+from tests.powerless import run_powerless
 from tests.storage.build import add, put
-
-_CAPBSET_DROP = 24
-_CAP_DAC_OVERRIDE = 1
 
 
 @pytest.fixture
@@ -38,23 +31,9 @@ def forbid(root: Path) -> None:
     (root / "data").chmod(0o500)
 
 
-def as_anybody() -> None:
-    """Give up what lets root write everywhere; nobody else has it."""
-    if os.geteuid() == 0:
-        ctypes.CDLL(None).prctl(_CAPBSET_DROP, _CAP_DAC_OVERRIDE, 0, 0, 0)
-
-
 def run(root: Path, program: str) -> str:
-    """Run a program in a process of somebody to whom permissions apply."""
-    done = subprocess.run(
-        [sys.executable, "-c", BEGIN + textwrap.dedent(program), str(root)],
-        env={"PYTHONPATH": os.pathsep.join([str(Path(feedsvc.__file__).parents[1]), *sys.path])},
-        preexec_fn=as_anybody,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    """Run a program on the site and return what it prints."""
+    done = run_powerless("-c", BEGIN + textwrap.dedent(program), str(root))
     assert done.returncode == 0, done.stderr
     return done.stdout
 
