@@ -153,7 +153,7 @@ def _cause(judgement: Judgement) -> str:
     return ": ".join(part for part in parts if part)
 
 
-def _known(runtime: Runtime, digests: set[str]) -> dict[str, Payload]:
+def payloads_at_rest(runtime: Runtime, digests: set[str]) -> dict[str, Payload]:
     """Return payloads at rest that a revisit record may point to: their files are still there."""
     with runtime.database.reading() as store:
         known = store.known_payloads(digests)
@@ -171,7 +171,7 @@ def _is_at_rest(runtime: Runtime, key: str, size: int) -> bool:
 
 def _order(runtime: Runtime, job: CaptureJob, capture: Capture) -> Order:
     """Gather what judging and writing a capture takes."""
-    known = _known(runtime, {one.sha1 for one in [*capture.page, *capture.requisites]})
+    known = payloads_at_rest(runtime, {one.sha1 for one in [*capture.page, *capture.requisites]})
     id_ = snapshot_id(capture.started, os.urandom(10))
     return Order(
         snapshot_id=id_,

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from feedsvc.capture.page import Capture
-from feedsvc.jobs.archive import snapshot_id
+from feedsvc.jobs.archive import payloads_at_rest, snapshot_id
 from feedsvc.jobs.keep import Order, keep
 from feedsvc.model import Article, Payload, Snapshot, Verdict
 from feedsvc.runtime import SOFTWARE, Runtime
@@ -47,8 +47,7 @@ def attach(
     Raises CaptureFailed if what was written cannot be read, and OutOfSpace.
     """
     exchanges = [*capture.page, *capture.requisites]
-    with runtime.database.reading() as store:
-        known = store.known_payloads({one.sha1 for one in exchanges})
+    known = payloads_at_rest(runtime, {one.sha1 for one in exchanges})
     id_ = snapshot_id(capture.started, os.urandom(10))
     order = Order(
         snapshot_id=id_,
@@ -85,5 +84,6 @@ def attach(
         records=kept.records,
         requisites=len(capture.requisites),
         missing=len(capture.missing),
+        refers=tuple(sorted({one.snapshot_id for one in known.values()})),
     )
     return Attached(snapshot, kept.payloads)
