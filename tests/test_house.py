@@ -21,10 +21,6 @@ PYTHON = [
 LOCKS = [ROOT / "requirements.lock", ROOT / "tests" / "requirements.lock"]
 
 LONGEST = 400
-LONGER: dict[str, str] = {
-    "feedsvc/model.py": "the words of the whole house, which are only of use in one place",
-}
-"""Sources that may be longer, and why."""
 
 _EXCEPTION = re.compile(r"#\s*(?:type:\s*ignore|noqa|pragma:\s*no cover)")
 _REASONED = re.compile(
@@ -69,14 +65,8 @@ def identity(path: Path) -> str:
 def test_a_source_stays_short_and_says_what_it_is(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
 
-    assert len(text.splitlines()) <= LONGEST or identity(path) in LONGER
+    assert len(text.splitlines()) <= LONGEST
     assert not text.strip() or ast.get_docstring(ast.parse(text))
-
-
-def test_every_longer_source_is_still_longer() -> None:
-    short = [name for name in LONGER if len((ROOT / name).read_text().splitlines()) <= LONGEST]
-
-    assert short == []
 
 
 def test_every_exception_from_a_rule_gives_its_reason() -> None:

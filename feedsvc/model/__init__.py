@@ -1,0 +1,97 @@
+"""The words of feedsvc as frozen values: what travels from room to room."""
+
+from feedsvc.model.articles import Article
+from feedsvc.model.captures import (
+    Attempt,
+    CaptureJob,
+    Judgement,
+    Likely,
+    Outcome,
+    Payload,
+    Snapshot,
+    Verdict,
+)
+from feedsvc.model.exchange import (
+    Addition,
+    AddReport,
+    AuditEntry,
+    ExportReport,
+    ForgetReport,
+    ImportReport,
+    Taken,
+)
+from feedsvc.model.feeds import ALL, Category, Entry, Feed, FeedItem, Site
+from feedsvc.model.progress import Progress
+from feedsvc.model.reports import (
+    CaptureReport,
+    ClassifyReport,
+    Damage,
+    IngestReport,
+    PublishReport,
+    RebuildReport,
+    SeedProblem,
+    VerifyReport,
+)
+from feedsvc.model.seeds import (
+    FileStamp,
+    ParsedArticle,
+    Part,
+    PartKind,
+    SeedDraft,
+    SeedRecord,
+    SeedState,
+    content_digest,
+)
+from feedsvc.model.status import CaptureState, Run, Status, TopicCount
+from feedsvc.model.topics import UNCATEGORISED, Classifiable, Topic, TopicScore, TopicSource
+
+__all__ = [
+    "ALL",
+    "UNCATEGORISED",
+    "AddReport",
+    "Addition",
+    "Article",
+    "Attempt",
+    "AuditEntry",
+    "CaptureJob",
+    "CaptureReport",
+    "CaptureState",
+    "Category",
+    "Classifiable",
+    "ClassifyReport",
+    "Damage",
+    "Entry",
+    "ExportReport",
+    "Feed",
+    "FeedItem",
+    "FileStamp",
+    "ForgetReport",
+    "ImportReport",
+    "IngestReport",
+    "Judgement",
+    "Likely",
+    "Outcome",
+    "ParsedArticle",
+    "Part",
+    "PartKind",
+    "Payload",
+    "Progress",
+    "PublishReport",
+    "RebuildReport",
+    "Run",
+    "SeedDraft",
+    "SeedProblem",
+    "SeedRecord",
+    "SeedState",
+    "Site",
+    "Snapshot",
+    "Status",
+    "Taken",
+    "Topic",
+    "TopicCount",
+    "TopicScore",
+    "TopicSource",
+    "Verdict",
+    "VerifyReport",
+    "content_digest",
+]
