@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-HEAD = "0003"
+HEAD = "0006"
 """The migration that this schema is; a test holds it to `migrations/versions`."""
 
 
@@ -189,6 +189,10 @@ captures = Table(
     Column("status", Integer),
     Column("cause", Text, nullable=False),
     Column("tried", UTCDateTime),
+    # `capture` until a snapshot counts, then `look`: the same queue, another job.
+    Column("purpose", String(8), nullable=False, server_default="capture"),
+    # How many looks went before: which interval of the schedule is next.
+    Column("step", Integer, nullable=False, server_default="0"),
 )
 
 # Leased rows are few; what a dead process still holds is looked for at every run.
@@ -239,7 +243,40 @@ snapshots = Table(
     Column("missing", Integer, nullable=False),
     Column("refers", JSON),
     Column("damaged", UTCDateTime),
+    # The snapshot whose page this one found unchanged: it holds a revisit record, no payload.
+    Column("repeats", String(36)),
     Index("ix_snapshots_article_id_captured", "article_id", "captured"),
+)
+
+# How each original is on the web today.
+originals = Table(
+    "originals",
+    metadata,
+    _article(primary_key=True),
+    Column("state", String(16), nullable=False),
+    Column("since", UTCDateTime, nullable=False),
+    Column("looked", UTCDateTime, nullable=False),
+    Column("status", Integer),
+    Column("cause", Text, nullable=False),
+    Column("final_url", Text),
+    # When it was first missing in a row: gone only if it still is a day later.
+    Column("missed", UTCDateTime),
+    Index("ix_originals_state_since", "state", "since"),
+)
+
+# What an original says now that it did not say before, and the other way round.
+changes = Table(
+    "changes",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    _article(nullable=False),
+    Column("at", UTCDateTime, nullable=False, index=True),
+    Column("before_id", String(36), nullable=False),
+    Column("after_id", String(36), nullable=False),
+    Column("added", Integer, nullable=False),
+    Column("removed", Integer, nullable=False),
+    Column("difference", JSON, nullable=False),
+    Index("ix_changes_article_id_at", "article_id", "at"),
 )
 
 # What the TimeGate offers (RFC 7089): an address, in the form under which captures are found, and
