@@ -8,7 +8,6 @@ import ssl
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Protocol
 
 import httpcore
 import pytest
@@ -25,20 +24,8 @@ from feedsvc.capture.guard import (
 )
 from feedsvc.capture.http import Fetcher
 from feedsvc.errors import CaptureFailed, CaptureRefused, ConfigurationError
-
-
-class Server(Protocol):
-    """What these tests use of the `origin` fixture."""
-
-    host: str
-    connections: int
-
-    def url(self, path: str = "/") -> str: ...
-    def page(self, path: str, body: bytes = b"") -> str: ...
-    def redirect(self, path: str, location: str) -> str: ...
-
-
-MakeFetcher = Callable[..., Fetcher]
+from tests.capture.fetching import MakeFetcher
+from tests.origin import Origin
 
 PRIVATE = """
     0.0.0.0 0.1.2.3 10.0.0.1 10.255.255.255 100.64.0.1 100.100.100.200 127.0.0.1 127.255.255.254
@@ -200,7 +187,7 @@ def test_one_private_address_in_an_answer_refuses_all_of_it(
 
 
 def test_a_name_is_looked_up_once_and_the_checked_answer_is_connected_to(
-    origin: Server, make_fetcher: MakeFetcher
+    origin: Origin, make_fetcher: MakeFetcher
 ) -> None:
     origin.page("/", b"right")
     port = int(origin.host.rpartition(":")[2])
@@ -212,7 +199,7 @@ def test_a_name_is_looked_up_once_and_the_checked_answer_is_connected_to(
 
 
 def test_a_redirect_to_a_private_address_is_an_answer_whose_target_is_refused(
-    origin: Server, other_origin: Server, fetcher: Fetcher
+    origin: Origin, other_origin: Origin, fetcher: Fetcher
 ) -> None:
     first = fetcher.fetch(origin.redirect("/go", other_origin.url("/secret")))
     first.close()
@@ -224,7 +211,7 @@ def test_a_redirect_to_a_private_address_is_an_answer_whose_target_is_refused(
 
 
 def test_trust_is_for_one_host_and_one_port(
-    origin: Server, other_origin: Server, fetcher: Fetcher
+    origin: Origin, other_origin: Origin, fetcher: Fetcher
 ) -> None:
     for url in (other_origin.url(), origin.url().replace("127.0.0.1", "127.0.0.2")):
         with pytest.raises(CaptureRefused):
@@ -233,8 +220,8 @@ def test_trust_is_for_one_host_and_one_port(
 
 
 def test_proxies_from_the_environment_are_not_used(
-    origin: Server,
-    other_origin: Server,
+    origin: Origin,
+    other_origin: Origin,
     make_fetcher: MakeFetcher,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -257,7 +244,7 @@ def test_a_name_without_any_address_fails(make_fetcher: MakeFetcher) -> None:
 
 
 def test_a_dead_address_does_not_keep_from_trying_the_next(
-    origin: Server, make_fetcher: MakeFetcher
+    origin: Origin, make_fetcher: MakeFetcher
 ) -> None:
     origin.page("/", b"alive")
     port = int(origin.host.rpartition(":")[2])
@@ -273,7 +260,7 @@ def test_a_dead_address_does_not_keep_from_trying_the_next(
 
 
 def _secure_fetcher(
-    make_fetcher: MakeFetcher, origin: Server, *names: str, trust: Path | None
+    make_fetcher: MakeFetcher, origin: Origin, *names: str, trust: Path | None
 ) -> tuple[Fetcher, int]:
     port = int(origin.host.rpartition(":")[2])
     fetcher = make_fetcher(
@@ -285,7 +272,7 @@ def _secure_fetcher(
 
 
 def test_a_certificate_is_checked_for_the_name_although_a_number_is_connected_to(
-    secure_origin: Server, make_fetcher: MakeFetcher, certificate: Path
+    secure_origin: Origin, make_fetcher: MakeFetcher, certificate: Path
 ) -> None:
     secure_origin.page("/", b"private talk")
     fetcher, port = _secure_fetcher(
@@ -299,7 +286,7 @@ def test_a_certificate_is_checked_for_the_name_although_a_number_is_connected_to
 
 
 def test_an_unknown_authority_is_not_believed(
-    secure_origin: Server, make_fetcher: MakeFetcher
+    secure_origin: Origin, make_fetcher: MakeFetcher
 ) -> None:
     fetcher, port = _secure_fetcher(make_fetcher, secure_origin, "archive.test", trust=None)
     with pytest.raises(CaptureFailed, match="TLS certificate problem: self"):

@@ -8,68 +8,20 @@ import hashlib
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Protocol
 
 import pytest
 
-from feedsvc.capture.exchange import Exchange
 from feedsvc.capture.http import Fetcher
 from feedsvc.errors import CaptureFailed
-
-
-class Seen(Protocol):
-    """A request as the server saw it."""
-
-    target: str
-    headers: tuple[tuple[str, str], ...]
-
-    def header(self, name: str) -> str | None: ...
-
-
-class Server(Protocol):
-    """What these tests use of the `origin` fixture."""
-
-    host: str
-    connections: int
-    seen: list[Seen]
-
-    def url(self, path: str = "/") -> str: ...
-    def count(self, path: str) -> int: ...
-    def page(
-        self,
-        path: str,
-        body: bytes = b"",
-        *,
-        status: int | str = 200,
-        headers: tuple[tuple[str, str], ...] = (),
-        chunked: bool = False,
-    ) -> str: ...
-    def redirect(self, path: str, location: str) -> str: ...
-    def raw(self, path: str, handler: Callable[[socket.socket, Seen], None]) -> str: ...
-    def pause(self, seconds: float) -> bool: ...
-
-
-MakeFetcher = Callable[..., Fetcher]
-HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
-
-
-@contextmanager
-def fetched(fetcher: Fetcher, url: str, **options: object) -> Iterator[Exchange]:
-    exchange = fetcher.fetch(url, **options)  # type: ignore[arg-type]
-    try:
-        yield exchange
-    finally:
-        exchange.close()
-
+from tests.capture.fetching import HEAD, MakeFetcher, fetched
+from tests.origin import Origin, Seen
 
 # --- what is kept of an exchange ------------------------------------------------------------
 
 
-def test_headers_keep_order_spelling_and_duplicates(origin: Server, fetcher: Fetcher) -> None:
+def test_headers_keep_order_spelling_and_duplicates(origin: Origin, fetcher: Fetcher) -> None:
     headers = (("X-Two", "1"), ("SET-COOKIE", "a=b"), ("x-two", "2"), ("set-cookie", "c=d; é"))
     with fetched(fetcher, origin.page("/", b"hello", headers=headers)) as exchange:
         assert exchange.headers == (*headers, ("Content-Length", "5"))
@@ -77,7 +29,7 @@ def test_headers_keep_order_spelling_and_duplicates(origin: Server, fetcher: Fet
 
 
 def test_a_body_keeps_its_content_coding_and_loses_its_chunks(
-    origin: Server, fetcher: Fetcher
+    origin: Origin, fetcher: Fetcher
 ) -> None:
     packed = gzip.compress(b"news " * 3000)
     url = origin.page("/", packed, headers=(("Content-Encoding", "gzip"),), chunked=True)
@@ -90,7 +42,7 @@ def test_a_body_keeps_its_content_coding_and_loses_its_chunks(
 
 
 def test_status_reason_protocol_address_and_time_are_kept(
-    origin: Server, make_fetcher: MakeFetcher
+    origin: Origin, make_fetcher: MakeFetcher
 ) -> None:
     now = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
     url = origin.page("/tea", b"short", status="418 Short and stout")
@@ -101,24 +53,24 @@ def test_status_reason_protocol_address_and_time_are_kept(
         assert exchange.truncated is None
 
 
-def test_a_missing_reason_is_filled_in(origin: Server, fetcher: Fetcher) -> None:
+def test_a_missing_reason_is_filled_in(origin: Origin, fetcher: Fetcher) -> None:
     with fetched(fetcher, origin.page("/", status="404 ")) as exchange:
         assert exchange.reason == "Not Found"
 
 
-def test_http_1_0_ends_with_the_connection(origin: Server, fetcher: Fetcher) -> None:
+def test_http_1_0_ends_with_the_connection(origin: Origin, fetcher: Fetcher) -> None:
     url = origin.raw("/", lambda peer, _: peer.sendall(b"HTTP/1.0 200 OK\r\n\r\nto the end"))
     with fetched(fetcher, url) as exchange:
         assert (exchange.protocol, exchange.body.read()) == ("http/1.0", b"to the end")
         assert exchange.truncated is None
 
 
-def test_a_url_gains_a_path_and_loses_its_fragment(origin: Server, fetcher: Fetcher) -> None:
+def test_a_url_gains_a_path_and_loses_its_fragment(origin: Origin, fetcher: Fetcher) -> None:
     with fetched(fetcher, f"http://{origin.host}#top") as exchange:
         assert exchange.url == f"http://{origin.host}/"
 
 
-def test_every_request_header_is_known(origin: Server, fetcher: Fetcher) -> None:
+def test_every_request_header_is_known(origin: Origin, fetcher: Fetcher) -> None:
     url = origin.page("/", b"x", headers=(("Set-Cookie", "tracker=1; Path=/"),))
     for _ in range(2):
         with fetched(fetcher, url) as exchange:
@@ -129,7 +81,7 @@ def test_every_request_header_is_known(origin: Server, fetcher: Fetcher) -> None
     assert origin.seen[-1].header("user-agent") == "feedsvc-test/1.0 (+https://example.org/bot)"
 
 
-def test_extra_headers_are_added_or_replace(origin: Server, fetcher: Fetcher) -> None:
+def test_extra_headers_are_added_or_replace(origin: Origin, fetcher: Fetcher) -> None:
     extra = [("If-None-Match", '"1"'), ("accept", "image/*")]
     with fetched(fetcher, origin.page("/", b"x"), headers=extra):
         seen = origin.seen[-1]
@@ -143,7 +95,7 @@ def test_headers_that_tell_secrets_are_not_sent(name: str, fetcher: Fetcher) -> 
         fetcher.fetch("http://example.org/", headers=[(name, "x")])
 
 
-def test_a_line_break_in_a_header_is_not_sent(origin: Server, fetcher: Fetcher) -> None:
+def test_a_line_break_in_a_header_is_not_sent(origin: Origin, fetcher: Fetcher) -> None:
     with pytest.raises(CaptureFailed):
         fetcher.fetch(origin.page("/"), headers=[("X-A", "1\r\nX-B: 2")])
     assert origin.seen == []
@@ -151,14 +103,14 @@ def test_a_line_break_in_a_header_is_not_sent(origin: Server, fetcher: Fetcher) 
 
 @pytest.mark.parametrize("location", ["/next", "http://[broken/", "//", "http://\x7f/", "", "é"])
 def test_a_redirect_is_an_answer_whatever_it_points_to(
-    location: str, origin: Server, fetcher: Fetcher
+    location: str, origin: Origin, fetcher: Fetcher
 ) -> None:
     with fetched(fetcher, origin.redirect("/", location)) as exchange:
         assert (exchange.status, exchange.body.read()) == (302, b"moved")
     assert origin.count("/next") == 0
 
 
-def test_a_not_modified_has_no_body(origin: Server, fetcher: Fetcher) -> None:
+def test_a_not_modified_has_no_body(origin: Origin, fetcher: Fetcher) -> None:
     with fetched(fetcher, origin.page("/", status="304 Not Modified")) as exchange:
         assert (exchange.status, exchange.size, exchange.truncated) == (304, 0, None)
 
@@ -166,14 +118,14 @@ def test_a_not_modified_has_no_body(origin: Server, fetcher: Fetcher) -> None:
 # --- connections ----------------------------------------------------------------------------
 
 
-def test_a_connection_is_used_again(origin: Server, fetcher: Fetcher) -> None:
+def test_a_connection_is_used_again(origin: Origin, fetcher: Fetcher) -> None:
     for path in ("/a", "/b", "/c"):
         with fetched(fetcher, origin.page(path, b"x" * 100, chunked=True)):
             pass
     assert origin.connections == 1
 
 
-def test_a_connection_the_server_gave_up_is_replaced(origin: Server, fetcher: Fetcher) -> None:
+def test_a_connection_the_server_gave_up_is_replaced(origin: Origin, fetcher: Fetcher) -> None:
     def answer_once(peer: socket.socket, _: Seen) -> None:
         peer.sendall(HEAD + b"Content-Length: 2\r\n\r\nok")
         peer.recv(1)  # hangs up only when the next request arrives
@@ -185,7 +137,7 @@ def test_a_connection_the_server_gave_up_is_replaced(origin: Server, fetcher: Fe
 
 
 def test_bytes_after_a_body_do_not_answer_the_next_request(
-    origin: Server, fetcher: Fetcher
+    origin: Origin, fetcher: Fetcher
 ) -> None:
     extra = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
 
@@ -199,7 +151,7 @@ def test_bytes_after_a_body_do_not_answer_the_next_request(
         assert second.body.read() == b"next"
 
 
-def test_many_threads_share_a_fetcher(origin: Server, fetcher: Fetcher) -> None:
+def test_many_threads_share_a_fetcher(origin: Origin, fetcher: Fetcher) -> None:
     for number in range(10):
         origin.page(f"/{number}", b"%d" % number * 1000)
 
@@ -213,7 +165,7 @@ def test_many_threads_share_a_fetcher(origin: Server, fetcher: Fetcher) -> None:
 
 
 def test_more_threads_than_connections_wait_for_their_turn(
-    origin: Server, make_fetcher: MakeFetcher
+    origin: Origin, make_fetcher: MakeFetcher
 ) -> None:
     fetcher, url = make_fetcher(connections=2), origin.page("/", b"x")
 
@@ -228,7 +180,7 @@ def test_more_threads_than_connections_wait_for_their_turn(
 
 
 def test_closing_ends_what_other_threads_wait_for(
-    origin: Server, make_fetcher: MakeFetcher
+    origin: Origin, make_fetcher: MakeFetcher
 ) -> None:
     fetcher, asked = make_fetcher(timeout=30.0), threading.Event()
 

@@ -8,65 +8,18 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from io import BytesIO
-from typing import Protocol
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feedsvc.capture.body import Body
-from feedsvc.capture.exchange import Exchange
 from feedsvc.capture.http import Fetcher
 from feedsvc.errors import CaptureFailed, OutOfSpace
-
-
-class Seen(Protocol):
-    """A request as the server saw it."""
-
-    target: str
-    headers: tuple[tuple[str, str], ...]
-
-    def header(self, name: str) -> str | None: ...
-
-
-class Server(Protocol):
-    """What these tests use of the `origin` fixture."""
-
-    host: str
-    connections: int
-    seen: list[Seen]
-
-    def url(self, path: str = "/") -> str: ...
-    def count(self, path: str) -> int: ...
-    def page(
-        self,
-        path: str,
-        body: bytes = b"",
-        *,
-        status: int | str = 200,
-        headers: tuple[tuple[str, str], ...] = (),
-        chunked: bool = False,
-    ) -> str: ...
-    def redirect(self, path: str, location: str) -> str: ...
-    def raw(self, path: str, handler: Callable[[socket.socket, Seen], None]) -> str: ...
-    def pause(self, seconds: float) -> bool: ...
-
-
-MakeFetcher = Callable[..., Fetcher]
-HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
-
-
-@contextmanager
-def fetched(fetcher: Fetcher, url: str, **options: object) -> Iterator[Exchange]:
-    exchange = fetcher.fetch(url, **options)  # type: ignore[arg-type]
-    try:
-        yield exchange
-    finally:
-        exchange.close()
-
+from tests.capture.fetching import HEAD, MakeFetcher, fetched
+from tests.origin import Origin, Seen
 
 # --- limits ---------------------------------------------------------------------------------
 
@@ -76,7 +29,7 @@ def fetched(fetcher: Fetcher, url: str, **options: object) -> Iterator[Exchange]
     ("size", "kept", "truncated"), [(1000, 1000, None), (1001, 1000, "length")]
 )
 def test_a_body_is_cut_at_the_cap(
-    size: int, kept: int, truncated: str | None, chunked: bool, origin: Server, fetcher: Fetcher
+    size: int, kept: int, truncated: str | None, chunked: bool, origin: Origin, fetcher: Fetcher
 ) -> None:
     url = origin.page("/", bytes(size), chunked=chunked)
     with fetched(fetcher, url, max_size=1000) as exchange:
@@ -90,7 +43,7 @@ def test_a_body_is_cut_at_the_cap(
     assert origin.connections == (2 if truncated else 1)
 
 
-def test_an_endless_body_ends_at_the_cap(origin: Server, fetcher: Fetcher) -> None:
+def test_an_endless_body_ends_at_the_cap(origin: Origin, fetcher: Fetcher) -> None:
     def endless(peer: socket.socket, _: Seen) -> None:
         peer.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\n")
         while not origin.pause(0):
@@ -109,14 +62,14 @@ def test_an_endless_body_ends_at_the_cap(origin: Server, fetcher: Fetcher) -> No
     ],
 )
 def test_a_body_that_breaks_off_is_kept_and_marked(
-    rest: bytes, origin: Server, fetcher: Fetcher
+    rest: bytes, origin: Origin, fetcher: Fetcher
 ) -> None:
     url = origin.raw("/", lambda peer, _: peer.sendall(HEAD + rest))
     with fetched(fetcher, url) as exchange:
         assert (exchange.body.read(), exchange.truncated) == (b"short", "disconnect")
 
 
-def _drip(origin: Server, first: bytes) -> Callable[[socket.socket, Seen], None]:
+def _drip(origin: Origin, first: bytes) -> Callable[[socket.socket, Seen], None]:
     def drip(peer: socket.socket, _: Seen) -> None:
         peer.sendall(first)
         while not origin.pause(0.02):
@@ -125,14 +78,14 @@ def _drip(origin: Server, first: bytes) -> Callable[[socket.socket, Seen], None]
     return drip
 
 
-def test_a_dripping_body_ends_at_the_deadline(origin: Server, fetcher: Fetcher) -> None:
+def test_a_dripping_body_ends_at_the_deadline(origin: Origin, fetcher: Fetcher) -> None:
     url = origin.raw("/", _drip(origin, HEAD + b"Content-Length: 100000\r\n\r\n"))
     with fetched(fetcher, url, deadline=0.4) as exchange:
         assert exchange.truncated == "time"
         assert 0.3 < exchange.seconds < 10
 
 
-def test_a_dripping_head_ends_at_the_deadline(origin: Server, fetcher: Fetcher) -> None:
+def test_a_dripping_head_ends_at_the_deadline(origin: Origin, fetcher: Fetcher) -> None:
     url = origin.raw("/", _drip(origin, HEAD + b"X-Long: "))
     began = time.monotonic()
     with pytest.raises(CaptureFailed, match=r"not done after 0\.4 s in total"):
@@ -140,7 +93,7 @@ def test_a_dripping_head_ends_at_the_deadline(origin: Server, fetcher: Fetcher) 
     assert time.monotonic() - began < 10
 
 
-def test_endless_interim_answers_end_at_the_deadline(origin: Server, fetcher: Fetcher) -> None:
+def test_endless_interim_answers_end_at_the_deadline(origin: Origin, fetcher: Fetcher) -> None:
     def interim(peer: socket.socket, _: Seen) -> None:
         while not origin.pause(0.005):
             peer.sendall(b"HTTP/1.1 103 Early Hints\r\n\r\n")
@@ -150,7 +103,7 @@ def test_endless_interim_answers_end_at_the_deadline(origin: Server, fetcher: Fe
 
 
 def test_a_body_slower_than_the_least_rate_is_cut(
-    origin: Server, make_fetcher: MakeFetcher
+    origin: Origin, make_fetcher: MakeFetcher
 ) -> None:
     url = origin.raw("/", _drip(origin, HEAD + b"Content-Length: 100000\r\n\r\n"))
     with fetched(make_fetcher(grace=0.2), url) as exchange:
@@ -158,7 +111,7 @@ def test_a_body_slower_than_the_least_rate_is_cut(
         assert exchange.seconds < 2
 
 
-def test_a_silent_server_times_out(origin: Server, make_fetcher: MakeFetcher) -> None:
+def test_a_silent_server_times_out(origin: Origin, make_fetcher: MakeFetcher) -> None:
     def silent(_: socket.socket, __: Seen) -> None:
         origin.pause(5)
 
@@ -167,7 +120,7 @@ def test_a_silent_server_times_out(origin: Server, make_fetcher: MakeFetcher) ->
         make_fetcher(timeout=0.2).fetch(url)
 
 
-def test_a_body_that_stops_is_cut(origin: Server, make_fetcher: MakeFetcher) -> None:
+def test_a_body_that_stops_is_cut(origin: Origin, make_fetcher: MakeFetcher) -> None:
     def stop(peer: socket.socket, _: Seen) -> None:
         peer.sendall(HEAD + b"Content-Length: 9\r\n\r\nhalf")
         origin.pause(5)
@@ -197,7 +150,7 @@ def test_a_body_that_stops_is_cut(origin: Server, make_fetcher: MakeFetcher) -> 
     ],
 )
 def test_an_answer_without_a_whole_head_fails_in_plain_words(
-    answer: bytes, cause: str, origin: Server, fetcher: Fetcher
+    answer: bytes, cause: str, origin: Origin, fetcher: Fetcher
 ) -> None:
     url = origin.raw("/", lambda peer, _: peer.sendall(answer))
     with pytest.raises(CaptureFailed, match=cause) as failure:
@@ -218,7 +171,7 @@ print(exchange.size, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
 """
 
 
-def test_a_large_body_goes_to_disk_and_not_to_memory(origin: Server) -> None:
+def test_a_large_body_goes_to_disk_and_not_to_memory(origin: Origin) -> None:
     size, block = 64 << 20, bytes(1 << 20)
 
     def big(peer: socket.socket, _: Seen) -> None:
@@ -253,7 +206,7 @@ def test_a_full_disk_is_named_so() -> None:
 ANSWER = HEAD + b"Transfer-Encoding: chunked\r\nX-A: b\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
 
 
-def test_no_answer_raises_anything_but_a_failure(origin: Server, make_fetcher: MakeFetcher) -> None:
+def test_no_answer_raises_anything_but_a_failure(origin: Origin, make_fetcher: MakeFetcher) -> None:
     answers: list[bytes] = []
     url = origin.raw("/", lambda peer, _: peer.sendall(answers[-1]))
     fetcher = make_fetcher(timeout=1.0)

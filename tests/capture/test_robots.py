@@ -6,9 +6,7 @@ import gzip
 import socket
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol
 
 import pytest
 
@@ -16,27 +14,7 @@ from feedsvc.capture.http import Fetcher
 from feedsvc.capture.polite import Busy, Politeness
 from feedsvc.capture.robots import Robots, ours
 from feedsvc.errors import CaptureFailed, CaptureRefused
-
-
-class Server(Protocol):
-    """What these tests use of the `origin` fixture."""
-
-    host: str
-    connections: int
-
-    def url(self, path: str = "/") -> str: ...
-    def count(self, path: str) -> int: ...
-    def page(
-        self,
-        path: str,
-        body: bytes = b"",
-        *,
-        status: int = 200,
-        headers: tuple[tuple[str, str], ...] = (),
-    ) -> str: ...
-    def redirect(self, path: str, location: str) -> str: ...
-    def raw(self, path: str, handler: Callable[[socket.socket, object], None]) -> str: ...
-    def pause(self, seconds: float) -> bool: ...
+from tests.origin import Origin
 
 
 class Clock:
@@ -86,13 +64,13 @@ Crawl-delay: 7
     ],
 )
 def test_rules_for_all_agents_are_followed(
-    path: str, allowed: bool, origin: Server, robots: Robots
+    path: str, allowed: bool, origin: Origin, robots: Robots
 ) -> None:
     origin.page("/robots.txt", RULES)
     assert robots.allowed(origin.url(path)) is allowed
 
 
-def test_rules_for_us_come_before_rules_for_all(origin: Server, robots: Robots) -> None:
+def test_rules_for_us_come_before_rules_for_all(origin: Origin, robots: Robots) -> None:
     origin.page("/robots.txt", RULES + b"\nUser-Agent: FeedSvc/2\nDisallow: /news\n")
     assert robots.allowed(origin.url("/private"))
     assert not robots.allowed(origin.url("/news/1"))
@@ -102,7 +80,7 @@ def test_rules_for_us_come_before_rules_for_all(origin: Server, robots: Robots) 
     ("asked", "delay"), [("7", 7.0), ("0.5", 0.5), ("3600", 60.0), ("-1", None), ("nan", None)]
 )
 def test_a_crawl_delay_is_known_and_at_most_a_minute(
-    asked: str, delay: float | None, origin: Server, robots: Robots
+    asked: str, delay: float | None, origin: Origin, robots: Robots
 ) -> None:
     origin.page("/robots.txt", f"User-agent: *\nCrawl-delay: {asked}\n".encode())
     assert robots.delay(origin.url("/x")) == delay
@@ -110,7 +88,7 @@ def test_a_crawl_delay_is_known_and_at_most_a_minute(
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 451])
 def test_without_a_robots_txt_everything_is_allowed(
-    status: int, origin: Server, robots: Robots
+    status: int, origin: Origin, robots: Robots
 ) -> None:
     origin.page("/robots.txt", b"User-agent: *\nDisallow: /\n", status=status)
     assert robots.allowed(origin.url("/private"))
@@ -119,7 +97,7 @@ def test_without_a_robots_txt_everything_is_allowed(
 
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_while_robots_txt_is_unreachable_nothing_is_fetched(
-    status: int, origin: Server, robots: Robots, clock: Clock
+    status: int, origin: Origin, robots: Robots, clock: Clock
 ) -> None:
     origin.page("/robots.txt", status=status, headers=(("Retry-After", "300"),))
     for _ in range(2):
@@ -143,14 +121,14 @@ def test_a_connection_that_fails_counts_as_unreachable(fetcher: Fetcher) -> None
     fetcher.close()
 
 
-def test_a_robots_txt_that_breaks_off_counts_as_unreachable(origin: Server, robots: Robots) -> None:
+def test_a_robots_txt_that_breaks_off_counts_as_unreachable(origin: Origin, robots: Robots) -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nUser-agent: *\n"
     origin.raw("/robots.txt", lambda peer, _: peer.sendall(head))
     with pytest.raises(CaptureFailed, match="broke off"):
         robots.allowed(origin.url("/"))
 
 
-def test_what_the_guard_refuses_is_refused_here_too(other_origin: Server, robots: Robots) -> None:
+def test_what_the_guard_refuses_is_refused_here_too(other_origin: Origin, robots: Robots) -> None:
     with pytest.raises(CaptureRefused):
         robots.allowed(other_origin.url("/"))
     with pytest.raises(CaptureRefused):  # from what is remembered
@@ -158,7 +136,7 @@ def test_what_the_guard_refuses_is_refused_here_too(other_origin: Server, robots
     assert other_origin.connections == 0
 
 
-def test_redirects_are_followed_five_times(origin: Server, robots: Robots) -> None:
+def test_redirects_are_followed_five_times(origin: Origin, robots: Robots) -> None:
     origin.redirect("/robots.txt", "/1")
     for hop in range(1, 5):
         origin.redirect(f"/{hop}", f"/{hop + 1}")
@@ -167,7 +145,7 @@ def test_redirects_are_followed_five_times(origin: Server, robots: Robots) -> No
     assert origin.count("/5") == 1
 
 
-def test_endless_redirects_are_as_good_as_no_rules(origin: Server, robots: Robots) -> None:
+def test_endless_redirects_are_as_good_as_no_rules(origin: Origin, robots: Robots) -> None:
     origin.redirect("/robots.txt", "/robots.txt")
     assert robots.allowed(origin.url("/private"))
     assert origin.count("/robots.txt") == 6
@@ -177,14 +155,14 @@ def test_endless_redirects_are_as_good_as_no_rules(origin: Server, robots: Robot
     "target", ["http://169.254.169.254/", "file:///etc/passwd", "http://[broken"]
 )
 def test_a_redirect_to_a_private_address_is_not_followed(
-    target: str, origin: Server, robots: Robots
+    target: str, origin: Origin, robots: Robots
 ) -> None:
     origin.redirect("/robots.txt", target)
     with pytest.raises(CaptureFailed):
         robots.allowed(origin.url("/"))
 
 
-def test_a_robots_txt_is_fetched_once_an_hour(origin: Server, robots: Robots, clock: Clock) -> None:
+def test_a_robots_txt_is_fetched_once_an_hour(origin: Origin, robots: Robots, clock: Clock) -> None:
     origin.page("/robots.txt", RULES)
     for _ in range(3):
         robots.allowed(origin.url("/a"))
@@ -195,7 +173,7 @@ def test_a_robots_txt_is_fetched_once_an_hour(origin: Server, robots: Robots, cl
     assert origin.count("/robots.txt") == 2
 
 
-def test_many_threads_make_one_request(origin: Server, robots: Robots) -> None:
+def test_many_threads_make_one_request(origin: Origin, robots: Robots) -> None:
     def slow(peer: socket.socket, _: object) -> None:
         origin.pause(0.1)
         peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(RULES) + RULES)
@@ -207,7 +185,7 @@ def test_many_threads_make_one_request(origin: Server, robots: Robots) -> None:
     assert origin.count("/robots.txt") == 1
 
 
-def test_ignoring_never_asks(origin: Server, fetcher: Fetcher) -> None:
+def test_ignoring_never_asks(origin: Origin, fetcher: Fetcher) -> None:
     origin.page("/robots.txt", RULES)
     robots = Robots(fetcher, user_agent="feedsvc/1.0", policy="ignore")
     assert robots.allowed(origin.url("/private"))
@@ -220,13 +198,13 @@ def test_there_are_two_policies(fetcher: Fetcher) -> None:
         Robots(fetcher, user_agent="x", policy="maybe")
 
 
-def test_a_packed_robots_txt_with_a_bom_is_read(origin: Server, robots: Robots) -> None:
+def test_a_packed_robots_txt_with_a_bom_is_read(origin: Origin, robots: Robots) -> None:
     packed = gzip.compress(b"\xef\xbb\xbfUser-agent: *\r\nDisallow: /\r\n")
     origin.page("/robots.txt", packed, headers=(("Content-Encoding", "gzip"),))
     assert not robots.allowed(origin.url("/"))
 
 
-def test_of_a_huge_robots_txt_the_beginning_counts(origin: Server, robots: Robots) -> None:
+def test_of_a_huge_robots_txt_the_beginning_counts(origin: Origin, robots: Robots) -> None:
     filler = b"# nothing\n" * 60_000
     rules = b"User-agent: *\nDisallow: /early\n" + filler + b"Disallow: /late\n"
     origin.page("/robots.txt", rules)
@@ -234,7 +212,7 @@ def test_of_a_huge_robots_txt_the_beginning_counts(origin: Server, robots: Robot
     assert robots.allowed(origin.url("/late"))
 
 
-def test_a_page_of_html_holds_no_rules(origin: Server, robots: Robots) -> None:
+def test_a_page_of_html_holds_no_rules(origin: Origin, robots: Robots) -> None:
     origin.page("/robots.txt", b"<!doctype html><title>Not here</title><p>disallow: /</p>")
     assert robots.allowed(origin.url("/"))
 
@@ -251,7 +229,7 @@ def test_a_page_of_html_holds_no_rules(origin: Server, robots: Robots) -> None:
         pytest.param("User-agent: *\n" + "Disallow: /*a*b*c*d*e*f\n" * 15_000, id="many-stars"),
     ],
 )
-def test_no_robots_txt_takes_long(text: str, origin: Server, robots: Robots) -> None:
+def test_no_robots_txt_takes_long(text: str, origin: Origin, robots: Robots) -> None:
     origin.page("/robots.txt", text.encode())
     began = time.process_time()
     robots.allowed(origin.url("/" + "a" * 3000))
@@ -288,7 +266,7 @@ def test_origins_are_remembered_up_to_a_number(robots: Robots) -> None:
     assert len(robots._origins) == 1000
 
 
-def test_a_robots_txt_waits_for_its_hosts_turn(fetcher: Fetcher, origin: Server) -> None:
+def test_a_robots_txt_waits_for_its_hosts_turn(fetcher: Fetcher, origin: Origin) -> None:
     politeness = Politeness(per_host=1, delay=0.0)
     robots = Robots(fetcher, user_agent="x", policy="respect", politeness=politeness)
     politeness.hold(origin.url("/"), 60)
@@ -298,7 +276,7 @@ def test_a_robots_txt_waits_for_its_hosts_turn(fetcher: Fetcher, origin: Server)
 
 
 def test_a_host_that_is_busy_says_nothing_about_its_robots_txt(
-    fetcher: Fetcher, origin: Server
+    fetcher: Fetcher, origin: Origin
 ) -> None:
     politeness = Politeness(per_host=1, delay=0.0)
     robots = Robots(fetcher, user_agent="x", policy="respect", politeness=politeness)
