@@ -1,6 +1,6 @@
 # `make run` and `make test` are all a newcomer needs; CONTRIBUTING.md names the rest.
 .DEFAULT_GOAL := run
-.PHONY: run test bench lint fmt lock .venv-for-tests
+.PHONY: run test cover bench lint fmt docs lock .venv-for-tests
 
 BIN := .venv/bin
 # An environment knows the path it was made at, so that a moved checkout needs a new one.
@@ -33,6 +33,10 @@ run: $(RUN)
 test: $(DEV)
 	@.ci/check
 
+# Tracing takes a third more time, which the check of every change does without.
+cover: $(DEV)
+	@.ci/check --cov --cov-report=term
+
 .venv-for-tests: $(DEV)
 
 bench: $(DEV)
@@ -49,6 +53,11 @@ fmt: $(DEV)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# What is written from the code, and the pictures of README; both are kept in git.
+docs: $(DEV)
+	$(BIN)/python -m feedsvc.cli.reference docs/reference
+	$(BIN)/python -m tests.docs.pictures docs/images
+
 $(RUN): requirements.lock pyproject.toml
 	$(call environment,requirements.lock)
 	@touch $@
@@ -60,8 +69,10 @@ $(DEV): tests/requirements.lock requirements.lock pyproject.toml
 
 # Asks the index that uv is set up for and writes down hashes, but never where they came from.
 UV ?= uv
-LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
-	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" pyproject.toml --group build
+PIN := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+LOCK := $(PIN) pyproject.toml --group build
 lock:
 	$(LOCK) --upgrade --output-file requirements.lock
 	$(LOCK) --upgrade --group dev --constraint requirements.lock --output-file tests/requirements.lock
+	$(PIN) --upgrade --output-file tests/pywb.lock tests/pywb.in

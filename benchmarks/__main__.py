@@ -7,10 +7,21 @@ import os
 import platform
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
-from benchmarks import capturing, loading, serving, starting
+from benchmarks import (
+    beside_nginx,
+    browsing,
+    capturing,
+    fidelity,
+    fixity,
+    loading,
+    replaying,
+    serving,
+    starting,
+)
 from benchmarks.measure import Row
 
 
@@ -21,11 +32,28 @@ class Sizes:
     seeds: tuple[int, ...]
     pages: int
     pairs: int
+    rounds: int
+    requests: int
+    captures: int = 1_000_000
+    """Captures that the TimeGate finds one among."""
+    snapshots: int = 10_000
+    """Snapshots that are verified."""
+    articles: int = 100_000
+    """Articles of the site whose pages are asked for."""
 
 
-FULL = Sizes(seeds=(1_000, 10_000), pages=500, pairs=3)
-QUICK = Sizes(seeds=(100,), pages=20, pairs=1)
-LARGE = 50_000
+FULL = Sizes(seeds=(1_000, 10_000), pages=500, pairs=3, rounds=7, requests=12_800)
+QUICK = Sizes(
+    seeds=(100,),
+    pages=20,
+    pairs=1,
+    rounds=3,
+    requests=3_200,
+    captures=10_000,
+    snapshots=200,
+    articles=1_000,
+)
+LARGE = 100_000
 
 
 def benchmarks(work: Path, sizes: Sizes) -> Mapping[str, Callable[[], Iterator[Row]]]:
@@ -43,8 +71,16 @@ def benchmarks(work: Path, sizes: Sizes) -> Mapping[str, Callable[[], Iterator[R
         "rebuild": lambda: loading.rebuild(sites[largest], seeds=largest),
         "one-new": one_new,
         "feeds": serving.feeds,
-        "web": lambda: serving.web(sites[sizes.seeds[0]], seeds=sizes.seeds[0]),
+        "web": lambda: chain(
+            serving.web(sites[sizes.seeds[0]], seeds=sizes.seeds[0]),
+            beside_nginx.beside_nginx(work, rounds=sizes.rounds, requests=sizes.requests),
+        ),
         "capture": lambda: capturing.capture(work, pages=sizes.pages, pairs=sizes.pairs),
+        "fidelity": lambda: fidelity.fidelity(work, pages=sizes.pages),
+        "replay": lambda: replaying.replay(work),
+        "timegate": lambda: replaying.timegate(work, captures=sizes.captures),
+        "pages": lambda: browsing.pages(work, articles=sizes.articles),
+        "verify": lambda: fixity.verify(work, snapshots=sizes.snapshots),
     }
 
 
@@ -63,7 +99,7 @@ def main() -> None:
         )
     sizes = QUICK if given.quick else FULL
     if given.large:
-        sizes = Sizes((*sizes.seeds, LARGE), sizes.pages, sizes.pairs)
+        sizes = replace(sizes, seeds=(*sizes.seeds, LARGE))
     with tempfile.TemporaryDirectory(prefix="feedsvc-bench-") as temporary:
         work = given.keep or Path(temporary)
         work.mkdir(parents=True, exist_ok=True)

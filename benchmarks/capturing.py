@@ -49,9 +49,9 @@ def capture(work: Path, *, pages: int, pairs: int) -> Iterator[Row]:
     wget = shutil.which("wget")
     site = work / "website"
     total = write_site(site, pages)
-    with _server(site, work) as (name, port):
+    with server(site, work) as (name, port):
         base = f"http://127.0.0.1:{port}"
-        prepared = _prepare(work / "capture", base, port=port, pages=pages)
+        prepared = prepare(work / "capture", base, port=port, pages=pages)
         (work / "list.txt").write_text("".join(f"{base}/{n}.html\n" for n in range(pages)))
         yield Row(f"{pages} pages, {total / 1e6:.0f} MB, 6 shared files, served by {name}", "")
         if wget is None:
@@ -90,7 +90,7 @@ def _ratio(ours: list[Archived], theirs: list[Archived]) -> Row:
     )
 
 
-def _prepare(site: Path, base: str, *, port: int, pages: int) -> Path:
+def prepare(site: Path, base: str, *, port: int, pages: int) -> Path:
     """Make a site whose articles are those of the pages, loaded and due."""
     for folder in ("config", "seeds"):
         (site / folder).mkdir(parents=True, exist_ok=True)
@@ -142,7 +142,7 @@ def _archived(cost: Cost, folder: Path) -> Archived:
 
 
 @contextmanager
-def _server(site: Path, work: Path) -> Iterator[tuple[str, int]]:
+def server(site: Path, work: Path) -> Iterator[tuple[str, int]]:
     """Serve a folder on loopback from processes of their own; give name and port."""
     nginx = shutil.which("nginx")
     if nginx is None:

@@ -12,7 +12,9 @@ FeedsvcError                what, where, why, and what to do about it; carries a
 ├── SeedBusy                a seed is still being written; look again soon
 └── CaptureError            a page was not captured
     ├── CaptureFailed       try again later
+    │   └── HostUnknown     DNS says that there is no such name
     └── CaptureRefused      forbidden by the guard or by robots.txt; slower, never forgotten
+        └── Disallowed      robots.txt does not allow it
 """
 
 from __future__ import annotations
@@ -103,5 +105,13 @@ class CaptureFailed(CaptureError):
         self.retry_after = retry_after
 
 
+class HostUnknown(CaptureFailed):
+    """DNS says that there is no such name: a mistake of its own, or the site is gone."""
+
+
 class CaptureRefused(CaptureError):
     """The guard or robots.txt forbids this fetch."""
+
+
+class Disallowed(CaptureRefused):
+    """The site's robots.txt does not allow this fetch."""

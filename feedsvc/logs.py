@@ -18,7 +18,7 @@ from typing import Any, cast
 
 import structlog
 
-from feedsvc.text import printable, redacted
+from feedsvc.text import printable, redacted, without_tokens
 
 _PLAIN = re.compile(r"[^\s\"=]+")
 _SECRET_KEY = re.compile(r"(?i)(^|_)(password|passwd|secret|token|api_?key|cookie|authorization)$")
@@ -120,7 +120,7 @@ def _clean(value: object) -> object:
     if value is None or isinstance(value, bool | int | float):
         return value
     text = value.isoformat() if isinstance(value, datetime) else str(value)
-    return "\n".join(printable(line) for line in redacted(text).split("\n"))
+    return "\n".join(printable(line) for line in without_tokens(redacted(text)).split("\n"))
 
 
 def _pairs(event: Mapping[str, Any], *, without: set[str]) -> str:

@@ -6,30 +6,27 @@ import fcntl
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from feedsvc import __version__
 from feedsvc.errors import ConfigurationError, Temporary
 from feedsvc.logs import logger
-from feedsvc.model import Site
-from feedsvc.settings import TOPICS_FILE, Settings
+from feedsvc.model import Site, hub_addresses
+from feedsvc.settings import FEEDS_FILE, TOPICS_FILE, Settings
 from feedsvc.storage.blobs import DiskBlobs
 from feedsvc.storage.database import Database, database_url
+from feedsvc.tools import CaptureTools, PushTools, make_capture_tools, make_push_tools
 
 if TYPE_CHECKING:
     from feedsvc.capture.http import Fetcher
-    from feedsvc.capture.page import Limits
-    from feedsvc.capture.polite import Politeness
-    from feedsvc.capture.recent import RecentRequisites
-    from feedsvc.capture.robots import Robots
     from feedsvc.classify import Classifier
+    from feedsvc.classify.filing import Filing
 
-SOFTWARE = f"feedsvc/{__version__}"
 LOCK_SECONDS = 300.0
 
 log = logger(__name__)
@@ -38,17 +35,6 @@ log = logger(__name__)
 def utc_now() -> datetime:
     """Return the present moment: the clock of everything that is stored."""
     return datetime.now(UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class CaptureTools:
-    """What captures share within one process."""
-
-    fetcher: Fetcher
-    robots: Robots
-    politeness: Politeness
-    limits: Limits
-    recent: RecentRequisites
 
 
 @dataclass
@@ -62,8 +48,15 @@ class Runtime:
     feeds: DiskBlobs
     site: Site
     now: Callable[[], datetime] = utc_now
+    push_news: threading.Event = field(default_factory=threading.Event)
+    """Set when a push became due in this process: whoever sends them need not wait for a look."""
+    feeds_seen: str | None = None
+    """Name of the feed file up to which this process has looked whether files are there; None:
+    it has not looked yet."""
     _vocabulary: tuple[object, Classifier] | None = None
+    _filing: tuple[object, Filing] | None = None
     _tools: CaptureTools | None = None
+    _push_tools: PushTools | None = None
     _making: threading.RLock = field(default_factory=threading.RLock)
 
     @property
@@ -85,6 +78,34 @@ class Runtime:
                 self._vocabulary = (stamp, self._read_vocabulary(path))
             return self._vocabulary[1]
 
+    @property
+    def filing(self) -> Filing:
+        """What articles are filed by besides topics, as settings and feeds.toml stand now.
+
+        Raises ConfigurationError as `classifier` does.
+        """
+        path = self.root / FEEDS_FILE
+        stamp = _stamp(path)
+        with self._making:
+            if self._filing is None or self._filing[0] != stamp:
+                self._filing = (stamp, self._read_filing(path))
+            return self._filing[1]
+
+    def _read_filing(self, path: Path) -> Filing:
+        try:
+            return read_filing(path, also=self.settings.feeds.also)
+        except ConfigurationError as error:
+            if self._filing is None:
+                raise
+            log.error("feeds.wrong", reason=str(error), remedy="the last right version is used")
+            return self._filing[1]
+
+    @property
+    def hubs(self) -> tuple[str, ...]:
+        """The WebSub hubs that feeds name, our own included."""
+        websub = self.settings.websub
+        return hub_addresses(self.site.base_url, hubs=websub.hubs, enabled=websub.enabled)
+
     def _read_vocabulary(self, path: Path) -> Classifier:
         try:
             return read_classifier(path)
@@ -99,7 +120,7 @@ class Runtime:
         """The guarded client and what goes with it; its self-test has passed."""
         with self._making:
             if self._tools is None:
-                self._tools = self._make_tools()
+                self._tools = make_capture_tools(self.settings)
             return self._tools
 
     @property
@@ -113,41 +134,24 @@ class Runtime:
             tools, self._tools = self._tools, None
         if tools is not None:
             tools.fetcher.close()
+            if tools.browsers is not None:
+                tools.browsers.close()
 
-    def _make_tools(self) -> CaptureTools:
-        from feedsvc.capture.http import Fetcher
-        from feedsvc.capture.page import Limits
-        from feedsvc.capture.polite import Politeness
-        from feedsvc.capture.recent import RecentRequisites
-        from feedsvc.capture.robots import Robots
+    @property
+    def push_tools(self) -> PushTools:
+        """The guarded clients that call hubs and subscribers; their self-tests have passed."""
+        with self._making:
+            if self._push_tools is None:
+                self._push_tools = make_push_tools(self.settings)
+            return self._push_tools
 
-        archive = self.settings.archive
-        agent = archive.user_agent or f"{SOFTWARE} (+{self.site.base_url}/)"
-        fetcher = Fetcher(
-            user_agent=agent,
-            allow_hosts=archive.allow_hosts,
-            timeout=archive.timeout,
-            max_size=archive.max_page,
-            connections=archive.concurrency * 2,
-        )
-        try:
-            fetcher.self_test()
-        except BaseException:
-            fetcher.close()
-            raise
-        politeness = Politeness(per_host=archive.per_host, delay=archive.per_host_delay)
-        return CaptureTools(
-            fetcher=fetcher,
-            robots=Robots(fetcher, user_agent=agent, policy=archive.robots, politeness=politeness),
-            politeness=politeness,
-            limits=Limits(
-                max_page=archive.max_page,
-                max_total=archive.max_total,
-                max_requisites=archive.max_requisites,
-                deadline=archive.deadline,
-            ),
-            recent=RecentRequisites(),
-        )
+    def cut_pushes(self) -> None:
+        """Make every push under way fail at once; later ones get new clients."""
+        with self._making:
+            tools, self._push_tools = self._push_tools, None
+        if tools is not None:
+            tools.hubs.close()
+            tools.callbacks.close()
 
     @contextmanager
     def lock(self, name: str, *, wait: float = LOCK_SECONDS) -> Iterator[None]:
@@ -173,6 +177,7 @@ class Runtime:
     def close(self) -> None:
         """Close connections; the runtime is of no use afterwards."""
         self.cut_connections()
+        self.cut_pushes()
         self.database.close()
 
 
@@ -188,13 +193,16 @@ def open_runtime(settings: Settings, *, now: Callable[[], datetime] = utc_now) -
         root=root,
         settings=settings,
         database=database,
-        archive=DiskBlobs(_archive_folder(settings.archive.store, root)),
+        archive=DiskBlobs(archive_folder(settings.archive.store, root)),
         feeds=DiskBlobs(root / settings.feeds.dir),
         site=Site(
             title=settings.site.title,
             base_url=settings.site.base_url.rstrip("/"),
             author=settings.site.author or settings.site.title,
             language=settings.site.language,
+            rights=settings.site.rights,
+            logo=settings.site.logo,
+            ttl_minutes=settings.schedule.ttl_minutes,
         ),
         now=now,
     )
@@ -218,25 +226,58 @@ def read_classifier(path: Path) -> Classifier:
 
     Raises ConfigurationError with file, line and remedy.
     """
-    from feedsvc.classify import Classifier, default_vocabulary, vocabulary_text
+    from feedsvc.classify import default_vocabulary, vocabulary_text
 
+    content = _configured(path, TOPICS_FILE)
+    if content is None:
+        return _classifier(default_vocabulary(), "the built-in vocabulary")
+    return _classifier(vocabulary_text(content, source=TOPICS_FILE), TOPICS_FILE)
+
+
+@lru_cache(maxsize=2)
+def _classifier(toml: str, source: str) -> Classifier:
+    # 150 ms to make and the same for the same text, so that a reload of the settings keeps it.
+    from feedsvc.classify import Classifier
+
+    return Classifier(toml, source=source)
+
+
+def read_filing(path: Path, *, also: Collection[str]) -> Filing:
+    """Return what articles are filed by: the kinds turned on, and the searches of a feeds.toml.
+
+    Raises ConfigurationError with file, line and remedy.
+    """
+    from feedsvc.classify.filing import FILED, Filing
+
+    kinds = frozenset(FILED[name] for name in also if name in FILED)
+    content = _configured(path, FEEDS_FILE)
+    if content is None:
+        return Filing(kinds)
+    from feedsvc.classify import vocabulary_text
+    from feedsvc.classify.searches import read_searches
+
+    text = vocabulary_text(content, source=FEEDS_FILE)
+    return Filing(kinds, read_searches(text, source=FEEDS_FILE))
+
+
+def _configured(path: Path, name: str) -> bytes | None:
+    """Return the bytes of a file that a site may do without. Raises ConfigurationError."""
     try:
-        content = path.read_bytes()
+        return path.read_bytes()
     except FileNotFoundError:
-        return Classifier(default_vocabulary(), source="the built-in vocabulary")
+        return None
     except IsADirectoryError as error:
         raise ConfigurationError(
-            f"{TOPICS_FILE}: this is a folder; move it away, and write the topics into a file of "
-            "that name or do without"
+            f"{name}: this is a folder; move it away, and write a file of that name or do without"
         ) from error
     except OSError as error:
         raise ConfigurationError(
-            f"{TOPICS_FILE}: cannot be read: {error.strerror}; check its owner and permissions"
+            f"{name}: cannot be read: {error.strerror}; check its owner and permissions"
         ) from error
-    return Classifier(vocabulary_text(content, source=TOPICS_FILE), source=TOPICS_FILE)
 
 
-def _archive_folder(store: str, root: Path) -> Path:
+def archive_folder(store: str, root: Path) -> Path:
+    """Return the folder of snapshots that `archive.store` names. Raises ConfigurationError."""
     if "://" in store:
         raise ConfigurationError(
             f"archive.store {store!r} is an address; this release keeps snapshots in a folder"

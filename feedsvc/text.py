@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Collection
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
@@ -18,6 +19,7 @@ _HIGH = re.compile("[\u0300-\U0010ffff]{31}")
 """Every combining mark is among these; looking for them is quicker than for what is no letter."""
 _NO_LETTERS = re.compile(r"[^\w\s]{31,}")
 _PASSWORD = re.compile(r"(?<=://)([^\s/:@]*):[^\s/@]+@")
+_PRIVATE = re.compile(r"(?<=private/)[0-9a-f]{32,}")
 _SECRET = re.compile(
     r"(?i)\b((?:password|passwd|secret|token|api_?key|signature|session|authorization|cookie)[\"']?\s*[=:]\s*)[^\s&;,]+"
 )
@@ -69,6 +71,11 @@ def printable(text: str) -> str:
     return _CONTROL.sub(REPLACEMENT, _BIDI.sub("", text))
 
 
+def without_tokens(text: str) -> str:
+    """Return text with the secret part of private feeds' addresses hidden."""
+    return _PRIVATE.sub("***", text)
+
+
 def redacted(text: str) -> str:
     """Return text with the passwords of URLs and the values of `token=` and the like hidden."""
     return _SECRET.sub(r"\1***", _PASSWORD.sub(r"\1:***@", text))
@@ -83,3 +90,11 @@ def shorten(text: str, length: int) -> str:
     if not line[length - 1].isspace() and " " in head[length // 2 :]:
         head = head[: head.rindex(" ")]
     return head.rstrip(" ,;:.-\N{EN DASH}\N{EM DASH}") + "…"
+
+
+def did_you_mean(name: str, known: Collection[str]) -> str:
+    """Return `did you mean 'x'? ` for the known name that is most like it, "" if none is."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, sorted(known), n=1)
+    return f"did you mean {near[0]!r}? " if near else ""

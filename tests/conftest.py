@@ -13,11 +13,16 @@ import socket
 import sys
 import uuid
 from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING
 
-import psycopg
 import pytest
 from psycopg import sql
-from sqlalchemy import URL, make_url
+from sqlalchemy import make_url
+
+if TYPE_CHECKING:
+    from tests.browsing import Chromium
+    from tests.databases import PostgresqlDatabase
+    from tests.origin import Origin
 
 POSTGRESQL = "FEEDSVC_TEST_POSTGRESQL"
 REQUIRE_ALL = "FEEDSVC_TEST_REQUIRE_ALL"
@@ -75,6 +80,22 @@ def pytest_configure() -> None:
     sys.addaudithook(_stay_inside)
 
 
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Let nothing trace a test marked `no_cover`.
+
+    pytest-cov stops what it started; in a worker process coverage has started itself as well.
+    """
+    if item.get_closest_marker("no_cover") is None:
+        return (yield)
+    tracing = sys.gettrace()
+    sys.settrace(None)
+    try:
+        return (yield)
+    finally:
+        sys.settrace(tracing)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Make a skipped test fail where everything has to run."""
@@ -99,34 +120,54 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
 
 
 @pytest.fixture(scope="session")
-def postgresql_database(worker_id: str) -> Iterator[URL]:
+def postgresql_database(worker_id: str) -> Iterator[PostgresqlDatabase]:
     """Create a database of this worker's own on the server, and drop it at the end."""
+    from tests.databases import PostgresqlDatabase, connection
+
     server = os.environ.get(POSTGRESQL)
     if not server:
         pytest.skip(f"no PostgreSQL: {POSTGRESQL} is not set")  # .ci/run always has one
     url = make_url(server)
     name = f"feedsvc_{worker_id}_{uuid.uuid4().hex[:12]}"
     quoted = sql.Identifier(name)
-    with _connection(url) as server_connection:
+    with connection(url) as server_connection:
         server_connection.execute(sql.SQL("CREATE DATABASE {}").format(quoted))
-        yield url.set(database=name)
+        yield PostgresqlDatabase(url.set(database=name))
         server_connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(quoted))
 
 
 @pytest.fixture
-def postgresql(postgresql_database: URL) -> str:
-    """Return the address of an empty PostgreSQL database."""
-    with _connection(postgresql_database) as connection:
-        # What a test before this one left open would keep its tables locked.
-        connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
-        connection.execute("DROP SCHEMA public CASCADE")
-        connection.execute("CREATE SCHEMA public")
-    return postgresql_database.render_as_string(hide_password=False)
+def postgresql(postgresql_database: PostgresqlDatabase) -> str:
+    """Return the address of a PostgreSQL database with our schema and no rows."""
+    postgresql_database.make_new()
+    return postgresql_database.address
 
 
-def _connection(url: URL) -> psycopg.Connection:
-    address = url.set(drivername="postgresql").render_as_string(hide_password=False)
-    return psycopg.connect(address, autocommit=True)
+@pytest.fixture
+def bare_postgresql(postgresql_database: PostgresqlDatabase) -> str:
+    """Return the address of a PostgreSQL database with nothing in it."""
+    postgresql_database.make_bare()
+    return postgresql_database.address
+
+
+# --- a browser ------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def live_web() -> Iterator[Origin]:
+    """Stand for the whole live web, as far as `chromium` can see."""
+    from tests.origin import Listener, Origin
+
+    origin = Origin()
+    listener = Listener(origin)
+    yield origin
+    listener.close()
+
+
+@pytest.fixture(scope="session")
+def chromium(live_web: Origin) -> Iterator[Chromium]:
+    """A real browser; every test opens windows of its own and closes them."""
+    from tests.browsing import running_chromium
+
+    with running_chromium(everywhere=live_web.host) as started:
+        yield started

@@ -158,6 +158,8 @@ class SortedLines:
         self._memory = memory
         self._lines: list[bytes] = []
         self._size = 0
+        self.size = 0
+        """Bytes of all lines together."""
         self._stack = ExitStack()
         self._runs: list[IO[bytes]] = []
 
@@ -177,6 +179,7 @@ class SortedLines:
         data = f"{line}\n".encode()
         self._lines.append(data)
         self._size += len(data)
+        self.size += len(data)
         if self._size >= self._memory:
             self._spill(self._sorted_in_memory())
             if len(self._runs) >= MAX_RUNS:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import zlib
+
 from feedsvc.capture.causes import shown
 from feedsvc.capture.exchange import Exchange
 from feedsvc.codings import BadCoding, codings, undone
 from feedsvc.errors import CaptureFailed
+
+_STEP = 1 << 16
 
 
 def decoded(exchange: Exchange, *, limit: int) -> bytes:
@@ -29,3 +33,25 @@ def decoded(exchange: Exchange, *, limit: int) -> bytes:
     finally:
         exchange.body.seek(0)
     return bytes(out[:limit])
+
+
+def breaks_off(exchange: Exchange, *, limit: int = 8 << 20) -> bool:
+    """Tell whether a body in gzip ends before its coding does: the server cut it, not the network.
+
+    ``limit`` bytes are looked at. The body's position is put back to its beginning.
+    """
+    if (exchange.header("content-encoding") or "").strip().lower() not in {"gzip", "x-gzip"}:
+        return False
+    exchange.body.seek(0)
+    try:
+        unpacker, size = zlib.decompressobj(31), 0
+        while not unpacker.eof and size < limit:
+            chunk = unpacker.unconsumed_tail or exchange.body.read(_STEP)
+            if not chunk:
+                return True
+            size += len(unpacker.decompress(chunk, _STEP))
+    except zlib.error:
+        return True
+    finally:
+        exchange.body.seek(0)
+    return False

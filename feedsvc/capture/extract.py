@@ -1,4 +1,4 @@
-"""The article in a page, without what surrounds it, read by a child process.
+"""The article in a page, without what surrounds it, read by a child process that serves many pages.
 
 Extraction walks whole trees several times, and libxml2 takes the square of an element's attributes:
 a hostile page may cost minutes and gigabytes. So it happens in a process of its own, which has a
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -17,6 +18,7 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
+from feedsvc.capture.compare import MainText
 from feedsvc.capture.requisites import charset_of
 from feedsvc.capture.visible import visible_text
 from feedsvc.capture.walls import set_scene, suspect
@@ -30,6 +32,10 @@ MAX_PAGE = 4 << 20
 MAX_ANSWER = 64 << 20
 TIMEOUT = 20.0
 """Seconds for one page, after which the child process is killed."""
+MAX_PAGES = 500
+"""Pages after which the child process is replaced: libraries keep a little of each."""
+MAX_PEAK = 512 << 20
+"""Bytes of memory from which it is."""
 MAX_PARTS = 20_000
 MAX_LINE = 500
 MIN_TEXT = 80
@@ -37,16 +43,24 @@ MIN_TEXT = 80
 WALL_TEXT = 600
 """Letters of a text up to which a page that looks like a wall is one."""
 _HTML = frozenset({"text/html", "application/xhtml+xml", "application/xml", "text/xml", ""})
+_PLAIN = frozenset({"text/plain", "text/markdown", "text/x-markdown"})
+_BLANK = re.compile(r"\n\s*\n")
 _WALLS = (Likely.CHALLENGE, Likely.LOGIN, Likely.CONSENT, Likely.NOT_FOUND, Likely.ERROR)
 _SAME_SITE = ("www.", "m.", "mobile.", "amp.")
 
 
 class Extractor:
-    """Extracts articles in a child process that is started when first needed; use it in a `with`."""
+    """Extracts articles in a child process that is started when first needed; use it in a `with`.
 
-    def __init__(self, *, timeout: float = TIMEOUT) -> None:
+    Threads may share one: pages are read one after the other.
+    """
+
+    def __init__(self, *, timeout: float = TIMEOUT, max_pages: int = MAX_PAGES) -> None:
         self._timeout = timeout
+        self._max_pages = max_pages
         self._child: subprocess.Popen[bytes] | None = None
+        self._pages = 0
+        self._turn = threading.Lock()
 
     def __enter__(self) -> Extractor:
         return self
@@ -59,6 +73,11 @@ class Extractor:
     ) -> None:
         self.close()
 
+    @property
+    def pid(self) -> int | None:
+        """The child process's id, None while there is none."""
+        return self._child.pid if self._child else None
+
     def extract(self, page: bytes, *, url: str, content_type: str, status: int) -> SeedDraft:
         """Return the article of a page; its ``url`` is the page's canonical address.
 
@@ -66,15 +85,35 @@ class Extractor:
         had from. Raises CaptureFailed for what is no page with an article, and for one that takes
         too long.
         """
-        kind = content_type.partition(";")[0].strip().lower()
+        kind = _kind(content_type)
         if kind not in _HTML:
             raise CaptureFailed(f"it is {kind[:80]}, which is not a page of text")
-        charset = charset_of(page[:MAX_PAGE], content_type)
-        source = page[:MAX_PAGE].decode(charset, "replace")
-        found = self._ask(source.encode("utf-8", "replace"), url)
+        source = _read(page, content_type)
+        found = self._ask(source, url, want="article")
         draft = _draft(found, url)
         self._check(draft, source, status)
         return draft
+
+    def main_text(self, page: bytes, *, url: str, content_type: str) -> MainText:
+        """Return the article's headline and text, for comparing two captures of one page.
+
+        ``page`` is the decoded body, or the document a browser made of it, of which MAX_PAGE
+        bytes are read. No paragraphs: no article was found in it. Raises CaptureFailed for what
+        is no text, and for a page that takes too long; neither says anything about a change.
+        """
+        kind = _kind(content_type)
+        if kind not in _HTML | _PLAIN:
+            raise CaptureFailed(f"it is {kind[:80]}, which is not a page of text")
+        source = _read(page, content_type)
+        if kind in _PLAIN:
+            return MainText("", tuple(map(single_line, filter(str.strip, _BLANK.split(source)))))
+        found = self._ask(source, url, want="text")
+        paragraphs = (single_line(str(one)) for one in found["paragraphs"])
+        return MainText(
+            title=shorten(str(found["title"]), MAX_LINE),
+            paragraphs=tuple(filter(None, paragraphs)),
+            visible=str(found["visible"]),
+        )
 
     def close(self) -> None:
         """End the child process."""
@@ -101,32 +140,42 @@ class Extractor:
         if not draft.title:
             raise CaptureFailed("it has no title")
 
-    def _ask(self, page: bytes, url: str) -> dict[str, Any]:
+    def _ask(self, source: str, url: str, *, want: str) -> dict[str, Any]:
+        with self._turn:
+            answer = self._answer(source.encode("utf-8", "replace"), url, want)
+            if not answer.endswith(b"\n"):
+                self.close()
+                cause = "its text could not be found within the limits of time and memory"
+                raise CaptureFailed(cause)
+            found: dict[str, Any] = json.loads(answer)
+            self._pages += 1
+            if self._pages >= self._max_pages or found["peak"] > MAX_PEAK:
+                self.close()
+        if "error" in found:
+            raise CaptureFailed(f"its text could not be read: {single_line(str(found['error']))}")
+        return found
+
+    def _answer(self, page: bytes, url: str, want: str) -> bytes:
+        """Return the child's line; anything else than a line if it ended instead."""
         child = self._started()
         late = threading.Timer(self._timeout, child.kill)
         late.start()
         try:
             assert child.stdin is not None  # noqa: S101 - both are pipes, see _started
             assert child.stdout is not None  # noqa: S101 - both are pipes, see _started
-            request = json.dumps({"url": url, "size": len(page)}).encode() + b"\n"
+            request = json.dumps({"url": url, "size": len(page), "want": want}).encode() + b"\n"
             child.stdin.write(request + page)
             child.stdin.flush()
-            answer = child.stdout.readline(MAX_ANSWER)
+            return child.stdout.readline(MAX_ANSWER)
         except (BrokenPipeError, ConnectionResetError):
-            answer = b""
+            return b""
         finally:
             late.cancel()
-        if not answer.endswith(b"\n"):
-            self.close()
-            raise CaptureFailed("its text could not be found within the limits of time and memory")
-        found: dict[str, Any] = json.loads(answer)
-        if "error" in found:
-            raise CaptureFailed(f"its text could not be read: {single_line(str(found['error']))}")
-        return found
 
     def _started(self) -> subprocess.Popen[bytes]:
         if self._child is None or self._child.poll() is not None:
             self.close()
+            self._pages = 0
             kept = ("PATH", "PYTHONPATH", "LANG", "HOME", "TMPDIR", "VIRTUAL_ENV")
             self._child = subprocess.Popen(
                 [sys.executable, "-m", "feedsvc.capture.extract_worker"],
@@ -136,6 +185,15 @@ class Extractor:
                 env={name: os.environ[name] for name in kept if name in os.environ},
             )
         return self._child
+
+
+def _kind(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower()
+
+
+def _read(page: bytes, content_type: str) -> str:
+    page = page[:MAX_PAGE]
+    return page.decode(charset_of(page, content_type), "replace")
 
 
 def _draft(found: dict[str, Any], url: str) -> SeedDraft:

@@ -1,7 +1,8 @@
 """The child process that takes pages apart: `python -m feedsvc.capture.extract_worker`.
 
-It reads a line of JSON (`url`, `size`) and a page of that size from stdin, writes one line of JSON
-to stdout, and so on until stdin ends. It limits itself before it reads anything.
+It reads a line of JSON (`url`, `size`, `want`) and a page of that size from stdin, writes one line
+of JSON to stdout, and so on until stdin ends. `want` is `article`, for a seed, or `text`, to compare.
+It limits itself before it reads anything.
 """
 
 from __future__ import annotations
@@ -14,10 +15,16 @@ import resource
 import sys
 import warnings
 from collections.abc import Iterator
+from configparser import ConfigParser
 from contextlib import suppress
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import trafilatura
+from trafilatura.settings import DEFAULT_CONFIG
+
+from feedsvc.capture.extract_text import main_text
 
 MEMORY = 1 << 30
 """Bytes of address space."""
@@ -50,13 +57,29 @@ def main() -> None:
         page = sys.stdin.buffer.read(request["size"]).decode("utf-8")
         _allow(SECONDS)
         try:
-            answer = _extract(page, request["url"])
+            answer = _WANTED[request["want"]](page, request["url"])
         except MemoryError:
             raise SystemExit(1) from None
         except Exception as error:  # noqa: BLE001 - whatever goes wrong is told, the next page may be fine
             answer = {"error": f"{type(error).__name__}: {error}"[:300]}
+        # What a page needed stays taken; whoever asks ends a child that has grown.
+        answer["peak"] = _peak()
         sys.stdout.buffer.write(json.dumps(answer).encode() + b"\n")
         sys.stdout.buffer.flush()
+
+
+def _peak() -> int:
+    """Return the most bytes this process held at once."""
+    if sys.platform == "darwin":
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # On Linux getrusage(2) also counts what the process that started this one held.
+    with suppress(OSError):
+        for line in (
+            Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines()
+        ):
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) << 10
+    return 0
 
 
 def _allow(seconds: int) -> None:
@@ -148,6 +171,33 @@ def _attributes(tag: str) -> dict[str, str]:
         found[1].lower(): html.unescape(found[2] or found[3] or found[4] or "")
         for found in _ATTRIBUTE.finditer(tag)
     }
+
+
+def _compared(page: str, url: str) -> dict[str, Any]:
+    def find(tree: Any) -> Any:
+        found: Any = trafilatura.bare_extraction(
+            tree, url=url, fast=True, favor_recall=True, include_comments=False, config=_steady()
+        )
+        return None if found is None else found.body
+
+    return main_text(trafilatura.load_html(page), find=find)
+
+
+@cache
+def _steady() -> ConfigParser:
+    """Return trafilatura's settings without the size below which it tries something else.
+
+    Nor has the fast way fallbacks, or the one that favours recall a second try: between two
+    methods a small change of a page would choose.
+    """
+    settings = ConfigParser()
+    settings.read_dict(DEFAULT_CONFIG)
+    settings["DEFAULT"]["min_extracted_size"] = "1"
+    return settings
+
+
+_STEADY = _steady()
+_WANTED = {"article": _extract, "text": _compared}
 
 
 if __name__ == "__main__":

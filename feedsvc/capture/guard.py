@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 import httpcore
 
 from feedsvc.capture.addresses import is_public, parse
-from feedsvc.errors import CaptureFailed, CaptureRefused, ConfigurationError
+from feedsvc.errors import CaptureFailed, CaptureRefused, ConfigurationError, HostUnknown
 from feedsvc.urls import DEFAULT_PORTS, InvalidURL, absolute
 
 PORTS = frozenset({80, 443, 8080, 8443})
@@ -45,8 +45,12 @@ def authority(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def trusted_hosts(allow_hosts: Collection[str]) -> frozenset[str]:
-    """Return ``archive.allow_hosts`` in the form it is compared in; raise ConfigurationError."""
+ALLOW_HOSTS = "archive.allow_hosts"
+"""The setting that lists what may be private, unless a caller has a list of its own."""
+
+
+def trusted_hosts(allow_hosts: Collection[str], *, setting: str = ALLOW_HOSTS) -> frozenset[str]:
+    """Return ``allow_hosts`` in the form it is compared in; raise ConfigurationError."""
     trusted = set()
     for entry in allow_hosts:
         try:
@@ -56,14 +60,20 @@ def trusted_hosts(allow_hosts: Collection[str]) -> frozenset[str]:
             host, port = None, None
         if not host or not port or parts.path or parts.username is not None:
             raise ConfigurationError(
-                f"archive.allow_hosts: {entry!r} is not of the form host:port; "
+                f"{setting}: {entry!r} is not of the form host:port; "
                 "write each trusted server with its port, such as 127.0.0.1:8000"
             )
         trusted.add(authority(host, port))
     return frozenset(trusted)
 
 
-def fetchable(url: str, *, trusted: Collection[str]) -> str:
+def trusted_by_url(url: str) -> str:
+    """Return "host:port" of an http(s) URL, as lists of trusted servers have it."""
+    parts = urlsplit(url)
+    return authority((parts.hostname or "").lower(), parts.port or DEFAULT_PORTS[parts.scheme])
+
+
+def fetchable(url: str, *, trusted: Collection[str], setting: str = ALLOW_HOSTS) -> str:
     """Return the URL as it goes over the wire: ASCII, a path, no fragment; raise CaptureRefused.
 
     Refused are other schemes than http and https, user names and passwords, control characters,
@@ -77,7 +87,7 @@ def fetchable(url: str, *, trusted: Collection[str]) -> str:
     if port not in PORTS and authority(parts.hostname or "", port) not in trusted:
         raise CaptureRefused(
             f"port {port} is not fetched; only {', '.join(map(str, sorted(PORTS)))} are, "
-            "and servers listed in archive.allow_hosts"
+            f"and servers listed in {setting}"
         )
     return parts._replace(path=parts.path or "/", fragment="").geturl()
 
@@ -208,7 +218,16 @@ class GuardedStream(httpcore.NetworkStream):
 class GuardedBackend(httpcore.NetworkBackend):
     """Opens the connections of a pool; private addresses and Unix sockets are refused."""
 
-    def __init__(self, *, trusted: Collection[str], resolve: Resolver, clock: RequestClock) -> None:
+    def __init__(
+        self,
+        *,
+        trusted: Collection[str],
+        resolve: Resolver,
+        clock: RequestClock,
+        setting: str = ALLOW_HOSTS,
+    ) -> None:
+        """``setting`` is named to whoever wants a private server to be ``trusted``."""
+        self._setting = setting
         self._trusted = frozenset(trusted)
         self._resolve = resolve
         self._clock = clock
@@ -227,7 +246,7 @@ class GuardedBackend(httpcore.NetworkBackend):
         self._clock.connects += 1
         addresses = self._lookup(host, port, timeout)
         if authority(host, port) not in self._trusted:
-            _refuse_private(host, addresses)
+            refuse_private(host, addresses, setting=self._setting)
         failure: Exception | None = None
         for address in addresses[:MAX_ADDRESSES]:
             try:
@@ -279,7 +298,7 @@ class GuardedBackend(httpcore.NetworkBackend):
         except TimeoutError as error:
             raise CaptureFailed(f"DNS gave no answer for {host} in time") from error
         except socket.gaierror as error:
-            raise CaptureFailed(_dns_cause(host, error)) from error
+            raise _dns_failure(host, error) from error
         except (OSError, UnicodeError) as error:
             raise CaptureFailed(f"DNS cannot look up {host}: {error}") from error
 
@@ -319,18 +338,24 @@ def _is_readable(sock: socket.socket) -> bool:
     return bool(poll.poll(0))
 
 
-def _refuse_private(host: str, addresses: Sequence[str]) -> None:
+def refuse_private(host: str, addresses: Sequence[str], *, setting: str = ALLOW_HOSTS) -> None:
     """Raise CaptureRefused if a single one of the addresses is not public."""
     private = [address for address in addresses if not is_public(address)]
     if private:
         where = host if private == [host] else f"{host} ({', '.join(private[:3])})"
         raise CaptureRefused(
             f"{where} is not an address of the public Internet; if it is a server of yours, "
-            "list it in archive.allow_hosts"
+            f"list it in {setting}"
         )
 
 
-def _dns_cause(host: str, error: socket.gaierror) -> str:
+def _dns_failure(host: str, error: socket.gaierror) -> CaptureFailed:
+    if error.errno in _NO_SUCH_NAME:
+        return HostUnknown(f"the name {host} was not found in DNS")
     if error.errno == socket.EAI_AGAIN:
-        return f"DNS did not answer for {host}"
-    return f"the name {host} was not found in DNS"
+        return CaptureFailed(f"DNS did not answer for {host}")
+    return CaptureFailed(f"DNS cannot look up {host}: {error.strerror}")
+
+
+_NO_SUCH_NAME = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
+"""DNS says that there is no such name, or that it has no address; any other error may pass."""

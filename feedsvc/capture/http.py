@@ -1,4 +1,4 @@
-"""Fetching: one GET, one hop, its bytes as they came; the only way from feedsvc to the web."""
+"""Fetching: one request, one hop, its bytes as they came; the only way from feedsvc to the web."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 
 import httpcore
 import httpx
@@ -15,6 +17,7 @@ from feedsvc.capture.body import Body
 from feedsvc.capture.causes import cause, shown
 from feedsvc.capture.exchange import Exchange, Headers
 from feedsvc.capture.guard import (
+    ALLOW_HOSTS,
     GuardedBackend,
     RequestClock,
     Resolver,
@@ -33,7 +36,28 @@ ATTEMPTS = 3
 """Tries of a request on kept connections that the server closed meanwhile."""
 
 ACCEPT = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+EVENTS = 2.0
+"""Seconds of an event stream, which has no end, that are recorded."""
 _NEVER_SENT = frozenset({"authorization", "cookie", "host", "proxy-authorization", "referer"})
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+# What concerns this connection, and what would leave the archive with a part of an answer.
+_OURS = frozenset(
+    {
+        *("accept-encoding", "authorization", "connection", "content-length", "expect", "host"),
+        *("if-range", "keep-alive", "proxy-authorization", "proxy-connection", "range", "te"),
+        *("trailer", "transfer-encoding", "upgrade"),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request that a browser wants to make and this client makes."""
+
+    method: str
+    url: str
+    headers: Headers
+    body: bytes = b""
 
 
 class Fetcher:
@@ -44,6 +68,7 @@ class Fetcher:
         *,
         user_agent: str,
         allow_hosts: Collection[str] = (),
+        setting: str = ALLOW_HOSTS,
         timeout: float = 20.0,
         deadline: float = 120.0,
         max_size: int = 100 << 20,
@@ -56,12 +81,14 @@ class Fetcher:
         """Build a fetcher.
 
         ``timeout`` is for each step (look-up and connect, wait for the next byte), ``deadline``
-        for a whole fetch, both in seconds; ``max_size`` in bytes of body as it comes.
+        for a whole fetch, both in seconds; ``max_size`` in bytes of body as it comes;
+        ``setting`` is where ``allow_hosts`` comes from.
         Raises ConfigurationError if ``allow_hosts`` or ``user_agent`` cannot be understood.
         """
         if not user_agent.isascii() or not user_agent.isprintable() or not user_agent.strip():
             raise ConfigurationError("archive.user_agent: one line of ASCII text is needed")
-        self._trusted = trusted_hosts(allow_hosts)
+        self._setting = setting
+        self._trusted = trusted_hosts(allow_hosts, setting=setting)
         self._timeout = timeout
         self._deadline = deadline
         self._max_size = max_size
@@ -75,12 +102,15 @@ class Fetcher:
         )
         self._clock = RequestClock()
         backend = GuardedBackend(
-            trusted=self._trusted, resolve=resolve or system_resolver, clock=self._clock
+            trusted=self._trusted,
+            resolve=resolve or system_resolver,
+            clock=self._clock,
+            setting=setting,
         )
         self._sockets = backend.sockets
         self._transport = GuardedTransport(
             backend=backend,
-            ssl_context=ssl_context or _ssl_context(),
+            ssl_context=ssl_context or web_context(),
             connections=connections,
         )
 
@@ -88,24 +118,44 @@ class Fetcher:
         self,
         url: str,
         *,
+        method: str = "GET",
         headers: Collection[tuple[str, str]] = (),
+        body: bytes = b"",
         max_size: int | None = None,
         deadline: float | None = None,
     ) -> Exchange:
-        """GET a URL, one hop: a redirect is an answer like any other.
+        """Ask for a URL, one hop: a redirect is an answer like any other.
 
-        The body is cut, and ``truncated`` says why, where it is larger than ``max_size`` bytes,
+        Its body is cut, and ``truncated`` says why, where it is larger than ``max_size`` bytes,
         not over ``deadline`` seconds after the start, too slow for MIN_RATE, or broken off.
         Raises CaptureRefused (the guard), CaptureFailed (no whole head of an answer came) and
         OutOfSpace.
         """
         limit = self._deadline if deadline is None else deadline
-        request = self._request(url, headers, limit=limit)
+        sent = _with_extra(self._headers, headers)
+        request = self._request(method, url, sent, body, limit=limit)
+        return self._exchange(request, self._max_size if max_size is None else max_size, limit)
+
+    def perform(self, asked: Asked, *, max_size: int, deadline: float) -> Exchange:
+        """Make a browser's request, one hop; like `fetch`, but with its method, headers and body.
+
+        What this client decides for itself is left out of the headers (`own_headers`). A stream
+        of events is cut after EVENTS seconds.
+        """
+        sent = (*own_headers(asked.headers), ("Accept-Encoding", "gzip"))
+        request = self._request(asked.method, asked.url, sent, asked.body, limit=deadline)
+        exchange = self._exchange(request, max_size, deadline)
+        exchange.request_body = asked.body
+        return exchange
+
+    def _exchange(self, request: httpx.Request, max_size: int, limit: float) -> Exchange:
         started, begin = self._now(), time.monotonic()
         self._clock.start(begin + limit)
-        body = Body(self._max_size if max_size is None else max_size)
+        body = Body(max_size)
         try:
             response = self._send(request, limit=limit)
+            if _is_events(response):
+                self._clock.start(min(self._clock.deadline, time.monotonic() + EVENTS))
             try:
                 truncated = self._receive(response, body)
             finally:
@@ -143,17 +193,21 @@ class Fetcher:
         self._transport.close()
 
     def _request(
-        self, url: str, headers: Collection[tuple[str, str]], *, limit: float
+        self, method: str, url: str, headers: Headers, body: bytes, *, limit: float
     ) -> httpx.Request:
         try:
-            address = fetchable(url, trusted=self._trusted)
+            address = fetchable(url, trusted=self._trusted, setting=self._setting)
         except CaptureRefused as error:
             raise CaptureRefused(f"{shown(url)}: {error}") from error
         try:
             return httpx.Request(
-                "GET",
+                method,
                 address,
-                headers=_with_extra(self._headers, headers),
+                # As they are read: an ETag may hold other bytes than ASCII (RFC 9110 §8.8.3).
+                headers=[
+                    (name.encode("latin-1"), value.encode("latin-1")) for name, value in headers
+                ],
+                content=body or None,
                 extensions={
                     "timeout": {
                         "connect": self._timeout,
@@ -176,7 +230,8 @@ class Fetcher:
                 raise type(error)(f"{shown(str(request.url))}: {error}") from error
             except Exception as error:
                 stale = self._clock.connects == connects and _is_disconnect(error)
-                stale = stale and not self._sockets.closing
+                # What was asked for by POST may have been done, and must not be done twice.
+                stale = stale and request.method in _SAFE and not self._sockets.closing
                 if stale and attempt < ATTEMPTS:
                     continue
                 raise self._failed(request, error, limit=limit) from error
@@ -263,6 +318,16 @@ def _with_extra(headers: Headers, extra: Collection[tuple[str, str]]) -> Headers
     return (*kept, *extra)
 
 
+def own_headers(headers: Headers) -> Headers:
+    """Return the headers of a browser's request that are its own to decide."""
+    return tuple(pair for pair in headers if pair[0].lower() not in _OURS)
+
+
+def _is_events(response: httpx.Response) -> bool:
+    kind: str = response.headers.get("content-type", "")
+    return kind.partition(";")[0].strip().lower() == "text/event-stream"
+
+
 def _is_disconnect(error: Exception) -> bool:
     """Tell whether the server just hung up, as it does on a connection it kept long enough."""
     if isinstance(error, httpcore.RemoteProtocolError):
@@ -270,8 +335,10 @@ def _is_disconnect(error: Exception) -> bool:
     return isinstance(error, httpcore.ReadError | httpcore.WriteError)
 
 
-def _ssl_context() -> ssl.SSLContext:
-    """Trust certifi's authorities and the operating system's."""
+@cache
+def web_context() -> ssl.SSLContext:
+    """Trust certifi's authorities and the operating system's, as they are when first asked for."""
+    # 100 ms and a megabyte to make, and the same for every client of a process.
     context = httpx.create_ssl_context(trust_env=False)
     context.load_default_certs()
     return context

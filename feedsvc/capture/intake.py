@@ -10,13 +10,14 @@ import threading
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from hashlib import blake2b
 from typing import IO, cast
 
 from feedsvc.capture.body import Body
 from feedsvc.capture.exchange import Exchange, Headers
 from feedsvc.capture.http import Fetcher
 from feedsvc.capture.http_head import HttpHead, read_head
+from feedsvc.capture.intake_keys import date_of, key_of, short, surt_key
+from feedsvc.capture.intake_shown import Beside, with_shown
 from feedsvc.capture.page import Capture, Limits, capture_page
 from feedsvc.capture.polite import Politeness
 from feedsvc.capture.recent import RecentRequisites
@@ -26,7 +27,7 @@ from feedsvc.capture.warc_digest import canonical
 from feedsvc.capture.warc_read import BadRecord, WarcReader, WarcRecord
 from feedsvc.errors import CaptureFailed
 from feedsvc.text import shorten
-from feedsvc.urls import InvalidURL, absolute, surt
+from feedsvc.urls import InvalidURL, absolute
 
 MAX_REQUEST_BODY = 1 << 20
 _HTTP = "application/http"
@@ -80,6 +81,7 @@ class Intake:
     _places: dict[bytes, list[Place]] = field(default_factory=dict)
     _payloads: dict[bytes, Place] = field(default_factory=dict)
     _requests: dict[bytes, tuple[int, int]] = field(default_factory=dict)
+    _beside: Beside = field(default_factory=Beside)
 
     def add(self, source: Source) -> None:
         """Read a file through; what cannot be read of it is in ``problems``."""
@@ -141,9 +143,11 @@ class Intake:
         elif kind == "request":
             for name in ("WARC-Concurrent-To", "WARC-Record-ID"):
                 if id_ := record.field(name):
-                    self._requests[_short(id_)] = (number, record.offset)
+                    self._requests[short(id_)] = (number, record.offset)
         elif kind in {"response", "revisit"}:
             self._note_response(record, number)
+        elif kind == "resource":
+            self._beside.note(record, number)
 
     def _note_software(self, record: WarcRecord, number: int) -> None:
         text = record.read(min(record.length, 4096)).decode("utf-8", "replace")
@@ -153,7 +157,7 @@ class Intake:
                 self._software[number] = shorten(value, 200)
 
     def _note_response(self, record: WarcRecord, number: int) -> None:
-        key, date = _key(record.url), _date(record.field("WARC-Date"))
+        key, date = surt_key(record.url), date_of(record.field("WARC-Date"))
         if key is None or not (record.field("Content-Type") or "").startswith(_HTTP):
             return
         if date is None:
@@ -166,10 +170,10 @@ class Intake:
             source=number,
             offset=record.offset,
             date=date.timestamp(),
-            url=_short(record.url),
-            record=_short(record.field("WARC-Record-ID") or ""),
-            concurrent=_short(record.field("WARC-Concurrent-To") or ""),
-            digest=_short(digest),
+            url=short(record.url),
+            record=short(record.field("WARC-Record-ID") or ""),
+            concurrent=short(record.field("WARC-Concurrent-To") or ""),
+            digest=short(digest),
             is_page=_is_page(head),
         )
         self._places.setdefault(key, []).append(place)
@@ -180,7 +184,7 @@ class Intake:
 
     def nearest(self, url: str, moment: float) -> Place | None:
         """Return the answer of an address, exactly so written if there is one, nearest in time."""
-        exact = _short(url)
+        exact = short(url)
         places = self._places.get(key_of(url), ())
         return min(places, key=lambda one: (one.url != exact, abs(one.date - moment)), default=None)
 
@@ -200,9 +204,12 @@ class Intake:
         revisited = record.kind == "revisit"
         if revisited:
             block.finish()
-            body = self._payload(place, record, cap)
+            head, body = self._revisited(place, record, head, cap)
         else:
             body = response_body(record, head, block, cap=cap)
+        if head.status is None:
+            body.file.close()
+            raise BadRecord("it refers to a record that holds no HTTP response")
         method, headers, sent = self._request(place)
         truncated = record.field("WARC-Truncated")
         if truncated is not None and truncated not in _MET:
@@ -227,8 +234,13 @@ class Intake:
             remembered=not headers,
         )
 
-    def _payload(self, place: Place, record: WarcRecord, cap: int) -> Body:
-        """Return the body a revisit stands for: from these files, else from elsewhere."""
+    def _revisited(
+        self, place: Place, record: WarcRecord, own: HttpHead, cap: int
+    ) -> tuple[HttpHead, Body]:
+        """Return what a revisit stands for: from these files, else from elsewhere.
+
+        A 304 says nothing about the page but that it is as it was (WARC 1.1 §6.7.3).
+        """
         digest = canonical(record.field("WARC-Payload-Digest"))
         holder = self._payloads.get(place.digest) if digest else None
         if holder is not None:
@@ -237,8 +249,9 @@ class Intake:
             head = read_head(block.read)
             if head is None:
                 raise BadRecord("it refers to a record without an HTTP head")
-            return response_body(original, head, block, cap=cap)
-        found = self.payload(digest) if digest else None
+            body = response_body(original, head, block, cap=cap)
+            return (head if own.status == 304 else own), body
+        found = self.payload(digest) if digest and own.status != 304 else None
         if found is None:
             raise Missing("its payload stands in none of the files")
         body = Body(cap)
@@ -247,7 +260,7 @@ class Intake:
             while chunk := found.read(STEP):
                 body.take(chunk)
         body.file.seek(0)
-        return body
+        return own, body
 
     def _request(self, place: Place) -> tuple[str, Headers, bytes]:
         at = self._requests.get(place.record) or self._requests.get(place.concurrent)
@@ -260,6 +273,12 @@ class Intake:
         except BadRecord:
             return "GET", (), b""
         return (head.method, head.headers, head.rest + sent) if head else ("GET", (), b"")
+
+    def shown(self, capture: Capture, fetcher: Fetcher) -> Capture:
+        """Return a page with what a browser showed of it, where the files tell that too."""
+        files = [source.file for source in self._sources]
+        rendered = self._beside.rendered(capture, files)
+        return with_shown(capture, rendered, fetcher, self.limits) if rendered else capture
 
     def url_of(self, place: Place) -> str:
         """Return the address an answer was had from; raise Wrong."""
@@ -296,7 +315,11 @@ class Found:
             stop=threading.Event(),
         )
         self.used = {reader.places[id(one)] for one in capture.page if id(one) in reader.places}
-        return capture
+        try:
+            return self.intake.shown(capture, cast("Fetcher", reader))
+        except BaseException:
+            capture.close()
+            raise
 
 
 class _Reader:
@@ -334,35 +357,6 @@ class _Reader:
 def _protocol(record: WarcRecord, head: HttpHead) -> str:
     named = (record.field("WARC-Protocol") or "").lower()
     return named if named in {"http/1.0", "http/1.1", "h2"} else head.protocol
-
-
-def key_of(url: str) -> bytes:
-    """Return the key under which an address is found."""
-    return _key(url) or b""
-
-
-def _key(url: str) -> bytes | None:
-    try:
-        return _short(surt(url))
-    except (InvalidURL, ValueError):
-        return None
-
-
-def _short(text: str) -> bytes:
-    """Return what stands for a text in an index of millions."""
-    return blake2b(text.encode("utf-8", "replace"), digest_size=12).digest() if text else b""
-
-
-def _date(text: str | None) -> datetime | None:
-    """Return a WARC-Date, with its fraction of a second if it has one (WARC 1.1 §5.4)."""
-    whole, _, fraction = (text or "").partition(".")
-    digits = "".join(filter(str.isdigit, whole))
-    try:
-        moment = datetime.strptime(digits, "%Y%m%d%H%M%S").replace(tzinfo=UTC)
-    except ValueError:
-        return None
-    parts = "".join(filter(str.isdigit, fraction))[:6]
-    return moment.replace(microsecond=int(parts.ljust(6, "0"))) if parts else moment
 
 
 def _is_page(head: HttpHead | None) -> bool:

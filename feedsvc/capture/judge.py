@@ -100,6 +100,7 @@ def judge(
     status: int,
     url: str = "",
     final_url: str = "",
+    visible: str | None = None,
 ) -> Judgement:
     """Say whether a captured page shows an article, and what it seems to show if it does not.
 
@@ -107,7 +108,8 @@ def judge(
     decoded body, of which the first 8 MiB are read; ``content_type`` is the header's value,
     empty if there was none. ``url`` is the article's address and ``final_url`` the one that
     redirects led to, both where they are known: an article's address that leads to the site's
-    front page has lost its article. Never raises. An error status never lets a page be verified:
+    front page has lost its article. ``visible`` is the text that a browser showed, where one was
+    asked; ``page`` is then its markup in UTF-8. Never raises. An error status never lets a page be verified:
     with the whole text in it, it is partial, because some sites do send their articles as 404.
     """
     seen = page[:MAX_PAGE]
@@ -121,7 +123,14 @@ def judge(
     else:
         is_front = _is_front(final_url) and not _is_front(url)
         case = _open(
-            title, text, seen, status=status, declared=declared, show=show, is_front=is_front
+            title,
+            text,
+            seen,
+            status=status,
+            declared=declared,
+            show=show,
+            is_front=is_front,
+            rendered=visible,
         )
         judgement = _by_title(case) if case.letters < _FEW_WORDS else _by_text(case)
     if len(page) <= MAX_PAGE or judgement.verdict is Verdict.VERIFIED:
@@ -175,6 +184,7 @@ def _open(
     declared: str | None,
     show: Show,
     is_front: bool,
+    rendered: str | None,
 ) -> _Case:
     """Read the page in the charset that makes the article appear, or the likeliest one.
 
@@ -182,15 +192,18 @@ def _open(
     tell. They are looked for in cheaply bared text; a tree is built once.
     """
     sought = Sought(text)
-    charset = choose_charset(
-        page,
-        declared=declared,
-        is_markup=show is visible_text,
-        share=lambda bare: sought.look_up(bare).share,
-        enough=VERIFIED,
-        trace=TRACE,
-    )
-    visible = show(page, charset=charset)
+    if rendered is None:
+        charset = choose_charset(
+            page,
+            declared=declared,
+            is_markup=show is visible_text,
+            share=lambda bare: sought.look_up(bare).share,
+            enough=VERIFIED,
+            trace=TRACE,
+        )
+        visible = show(page, charset=charset)
+    else:
+        charset, visible = "utf-8", rendered
     return _Case(
         title=title,
         sought=sought,

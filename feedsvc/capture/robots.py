@@ -19,7 +19,7 @@ from feedsvc.capture.exchange import Exchange
 from feedsvc.capture.http import Fetcher
 from feedsvc.capture.polite import Busy, Politeness
 from feedsvc.capture.retry import retry_after
-from feedsvc.errors import CaptureError, CaptureFailed, CaptureRefused
+from feedsvc.errors import CaptureError, CaptureFailed, CaptureRefused, HostUnknown
 
 MAX_SIZE = 500 << 10
 """RFC 9309 §2.5: at least so much of a file has to be read; no more is."""
@@ -148,6 +148,10 @@ class Robots:
                     )
             except Busy:
                 raise
+            except HostUnknown as error:
+                if hop == 0:
+                    raise
+                raise CaptureFailed(f"robots.txt is unreachable: {error}") from error
             except CaptureRefused as error:
                 if hop == 0:
                     raise
@@ -204,5 +208,5 @@ def ours(text: str, *, agent: str) -> str:
 def _again(error: CaptureError) -> CaptureError:
     """Return a copy to raise: one exception raised by many threads mixes up their tracebacks."""
     if isinstance(error, CaptureFailed):
-        return CaptureFailed(str(error), retry_after=error.retry_after)
+        return type(error)(str(error), retry_after=error.retry_after)
     return type(error)(str(error))

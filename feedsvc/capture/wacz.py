@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator
@@ -55,7 +56,10 @@ class WaczWriter:
     def add_warc(self, name: str, source: IO[bytes]) -> int:
         """Add a WARC file under `archive/`; return its bytes."""
         # Stored: a reader takes single records out of the middle of it.
-        with self._entry(f"archive/{name}", packed=False) as put:
+        start = source.tell()
+        whole = source.seek(0, os.SEEK_END) - start
+        source.seek(start)
+        with self._entry(f"archive/{name}", packed=False, most=whole) as put:
             size = 0
             while chunk := source.read(_STEP):
                 put(chunk)
@@ -78,9 +82,11 @@ class WaczWriter:
     def finish(self, lines: SortedLines, *, title: str, description: str) -> None:
         """Write index, pages and the package's own description; nothing may follow."""
         self._write_index(lines)
-        with self._entry("pages/pages.jsonl", packed=True) as put:
-            head = {"format": "json-pages-1.0", "id": "pages", "title": "Pages", "hasText": True}
-            put(json.dumps(head).encode() + b"\n")
+        head = {"format": "json-pages-1.0", "id": "pages", "title": "Pages", "hasText": True}
+        first = json.dumps(head).encode() + b"\n"
+        most = len(first) + self._pages.tell()
+        with self._entry("pages/pages.jsonl", packed=True, most=most) as put:
+            put(first)
             self._pages.seek(0)
             while chunk := self._pages.read(_STEP):
                 put(chunk)
@@ -91,11 +97,14 @@ class WaczWriter:
 
     def _write_index(self, lines: SortedLines) -> None:
         places: list[bytes] = []
-        with self._entry(f"indexes/{_INDEX}", packed=False) as put:
+        # A block that does not shrink grows by a few bytes for each of its lines, not by a quarter.
+        most = lines.size + lines.size // 4 + 100
+        with self._entry(f"indexes/{_INDEX}", packed=False, most=most) as put:
             for block, place in compressed_index(lines, name=_INDEX):
                 put(block)
                 places.append(place)
-        with self._entry("indexes/index.idx", packed=True) as put:
+        size = sum(map(len, places))
+        with self._entry("indexes/index.idx", packed=True, most=size) as put:
             for place in places:
                 put(place)
 
@@ -118,8 +127,12 @@ class WaczWriter:
         self._zip.writestr(self._named(path, packed=True), data)
 
     @contextmanager
-    def _entry(self, path: str, *, packed: bool) -> Iterator[_Put]:
-        with self._zip.open(self._named(path, packed=packed), "w", force_zip64=True) as entry:
+    def _entry(self, path: str, *, packed: bool, most: int) -> Iterator[_Put]:
+        """Write an entry of at most so many bytes."""
+        # ReplayWeb.page takes an entry whose place in the directory at the end has no ZIP64 field
+        # for one that has none at its beginning either, and would read the bytes of that field.
+        large = most > zipfile.ZIP64_LIMIT
+        with self._zip.open(self._named(path, packed=packed), "w", force_zip64=large) as entry:
             put = _Put(entry)
             yield put
         self._resources.append(

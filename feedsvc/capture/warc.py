@@ -25,8 +25,12 @@ from feedsvc.model import Judgement, Payload
 from feedsvc.text import single_line
 
 __all__ = [
+    "IDENTICAL",
     "MIN_REVISIT",
+    "NOT_MODIFIED",
     "Captured",
+    "Resource",
+    "Unchanged",
     "WarcCheck",
     "WarcWritten",
     "check_warc",
@@ -37,7 +41,10 @@ __all__ = [
 MIN_REVISIT = 256
 """Bytes of a payload below which a revisit record would save nothing."""
 _NAMESPACE = uuid.UUID("5d0be0f4-90d8-5a3c-9d9c-0b1c8d1f8b6e")
-_REVISIT = "http://netpreserve.org/warc/1.1/revisit/identical-payload-digest"
+IDENTICAL = "http://netpreserve.org/warc/1.1/revisit/identical-payload-digest"
+"""Profile of a revisit whose payload is the same, byte for byte (WARC 1.1 §6.7.2)."""
+NOT_MODIFIED = "http://netpreserve.org/warc/1.1/revisit/server-not-modified"
+"""Profile of a revisit whose server answered 304 (WARC 1.1 §6.7.3)."""
 _WARC_11 = "http://iipc.github.io/warc-specifications/specifications/warc-format/warc-1.1/"
 _PACKED_CODINGS = frozenset({"gzip", "x-gzip", "br", "zstd", "deflate"})
 _PACKED_TYPES = frozenset(
@@ -84,6 +91,25 @@ class Captured(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Unchanged:
+    """A page that was found as it is at rest already."""
+
+    payload: Payload
+    """What it was compared with."""
+    profile: str
+    """IDENTICAL or NOT_MODIFIED."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """Bytes that no server sent, such as what a browser showed of a page (WARC 1.1 §6.4)."""
+
+    url: str
+    content_type: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class WarcWritten:
     """What was written."""
 
@@ -103,23 +129,28 @@ def write_warc(
     now: datetime,
     robots: str = "",
     provenance: Fields = (),
+    unchanged: Unchanged | None = None,
+    resources: Sequence[Resource] = (),
 ) -> WarcWritten:
     """Write a capture as records of WARC 1.1, each a gzip member; the same input, the same bytes.
 
     ``known`` maps payload digests to payloads at rest: they become revisit records (§6.7.2).
     ``robots`` is the policy that was followed, for the warcinfo record; ``provenance`` are more
-    fields of the metadata record: where a capture that others made comes from. Bodies are streamed.
+    fields of the metadata record: where a capture that others made comes from. ``unchanged`` makes
+    a revisit record of the page, whatever its size; ``resources`` go with it. Bodies are streamed.
     """
     if not capture.page:
         raise ValueError("a capture without a page has nothing to write")
     writer = _Writer(file, snapshot_id=snapshot_id, known=known)
     info = _info(capture, snapshot_id=snapshot_id, software=software, robots=robots)
     writer.fields("warcinfo", info, date=now, headers=[("WARC-Filename", f"{snapshot_id}.warc.gz")])
-    page_id = ""
-    for exchange in capture.page:
-        page_id = writer.exchange(exchange)
+    for exchange in capture.page[:-1]:
+        writer.exchange(exchange)
+    page_id = writer.exchange(capture.page[-1], unchanged=unchanged)
     for exchange in capture.requisites:
         writer.exchange(exchange)
+    for resource in resources:
+        writer.resource(resource, date=capture.page[-1].started, page_id=page_id)
     about = [("WARC-Target-URI", capture.page[-1].url), ("WARC-Concurrent-To", page_id)]
     fields = [*_verdict(capture, judgement), *provenance, ("records", str(writer.records + 1))]
     writer.fields("metadata", fields, date=now, headers=about)
@@ -155,17 +186,34 @@ class _Writer:
             [*common, *headers], content_type="application/warc-fields", head=block, level=LEVEL
         )
 
-    def exchange(self, exchange: Exchange) -> str:
+    def exchange(self, exchange: Exchange, *, unchanged: Unchanged | None = None) -> str:
         """Add the response, or a revisit, and its request; return the former's record id."""
         record_id = self._next_id()
-        original = self._original(exchange)
-        if original is None:
+        if unchanged is None and (original := self._original(exchange)) is not None:
+            unchanged = Unchanged(original, IDENTICAL)
+        if unchanged is None:
             self._response(exchange, record_id)
         else:
-            self._revisit(exchange, record_id, original)
+            self._revisit(exchange, record_id, unchanged)
         if not exchange.remembered:
             self._request(exchange, record_id)
         return record_id
+
+    def resource(self, resource: Resource, *, date: datetime, page_id: str) -> None:
+        """Add what belongs to a page without having been sent by a server."""
+        headers = [
+            ("WARC-Type", "resource"),
+            ("WARC-Record-ID", self._next_id()),
+            ("WARC-Target-URI", resource.url),
+            ("WARC-Date", _date(date)),
+            ("WARC-Concurrent-To", page_id),
+        ]
+        self._add(
+            headers,
+            content_type=resource.content_type,
+            head=resource.data,
+            level=STORED if _is_packed(resource.content_type) else LEVEL,
+        )
 
     def _original(self, exchange: Exchange) -> Payload | None:
         if not may_be_shared(exchange):
@@ -197,11 +245,12 @@ class _Writer:
                 snapshot_id=self._snapshot_id,
             )
 
-    def _revisit(self, exchange: Exchange, record_id: str, original: Payload) -> None:
+    def _revisit(self, exchange: Exchange, record_id: str, unchanged: Unchanged) -> None:
+        original = unchanged.payload
         headers = [
             *_common("revisit", exchange, record_id),
-            ("WARC-Payload-Digest", exchange.sha1),
-            ("WARC-Profile", _REVISIT),
+            ("WARC-Payload-Digest", original.digest),
+            ("WARC-Profile", unchanged.profile),
             ("WARC-Refers-To", original.record_id),
             ("WARC-Refers-To-Target-URI", original.url),
             ("WARC-Refers-To-Date", original.date),
@@ -305,12 +354,16 @@ def _level(exchange: Exchange) -> int:
     }
     if codings & _PACKED_CODINGS:
         return STORED
-    kind = (exchange.header("content-type") or "").partition(";")[0].strip().lower()
+    return STORED if _is_packed(exchange.header("content-type") or "") else LEVEL
+
+
+def _is_packed(content_type: str) -> bool:
+    """Tell whether bytes of a type are compressed by themselves."""
+    kind = content_type.partition(";")[0].strip().lower()
     family = kind.partition("/")[0]
     packed = kind in _PACKED_TYPES or family in {"video", "audio"}
     packed = packed or kind.startswith("font/woff")
-    packed = packed or (family == "image" and kind not in _UNPACKED_IMAGES)
-    return STORED if packed else LEVEL
+    return packed or (family == "image" and kind not in _UNPACKED_IMAGES)
 
 
 def _info(

@@ -9,8 +9,11 @@ import unicodedata
 from feedsvc.model import ALL, UNCATEGORISED
 from feedsvc.text import single_line
 
-RESERVED = frozenset({ALL, "index"})
-"""`feeds/all.*` and `feeds/index.opml` are taken."""
+RESERVED = frozenset(
+    {ALL, "index", "changes", "gone", "status", "authors", "agencies", "hosts", "searches"}
+    | {"private", "archive", "style", "about"}
+)
+"""Other feeds, their folders and files stand under these names."""
 
 _SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _LONGEST = 64
@@ -53,11 +56,21 @@ def slug_of(name: str) -> str:
 
     A name that ASCII cannot carry in full is told apart by a short digest of it.
     """
+    slug = plain_slug(name, otherwise="topic")
+    return f"{slug}-topic" if slug in RESERVED else slug
+
+
+def plain_slug(name: str, *, otherwise: str) -> str:
+    """Return a slug that no feed of the site's own stands in the way of.
+
+    Names that differ in case, accents and punctuation alone share one; ``otherwise`` stands
+    for a name without a letter that ASCII has.
+    """
     text = name_key(name).removeprefix("#").translate(_LETTERS).translate(_SIGNS)
     plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
     slug = "-".join(re.findall(r"[a-z0-9]+", plain))
     lost = any(c.isalnum() and not c.isascii() for c in plain)
     if lost or not slug or len(slug) > _LONGEST:
         digest = hashlib.sha256(name_key(name).encode("utf-8", "surrogatepass")).hexdigest()[:10]
-        slug = f"{slug[: _LONGEST - 11].strip('-') or 'topic'}-{digest}"
-    return f"{slug}-topic" if slug in RESERVED else slug
+        slug = f"{slug[: _LONGEST - 11].strip('-') or otherwise}-{digest}"
+    return slug

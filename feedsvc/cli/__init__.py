@@ -12,9 +12,10 @@ from typing import Annotated, cast
 import typer
 
 from feedsvc import __version__
-from feedsvc.cli import content, operation, site, topics, transfer
+from feedsvc.cli import backup, content, feeds, operation, search, site, topics, transfer, websub
 from feedsvc.cli.failures import INTERRUPTED, OK, USAGE, usage
 from feedsvc.cli.invocation import Invocation, group
+from feedsvc.text import did_you_mean
 
 app = typer.Typer(
     name="feedsvc",
@@ -23,10 +24,12 @@ app = typer.Typer(
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for part in (content, transfer, operation, site):
+for part in (content, search, transfer, backup, operation, site):
     app.registered_commands += part.app.registered_commands
 app.add_typer(topics.app, name="topics")
+app.add_typer(feeds.app, name="feeds")
 app.add_typer(transfer.export, name="export")
+app.add_typer(websub.app, name="websub")
 app.add_typer(site.config, name="config")
 
 # What typer raises for a misspelt command line; typer before 0.26 takes it from click.
@@ -78,4 +81,10 @@ def _misused(error: Exception) -> int:
         typer.echo(message, err=True)
         return USAGE
     path = context.command_path if context is not None else "feedsvc"
+    if type(error).__name__ == "NoSuchOption":
+        option = cast("str", error.option_name)  # type: ignore[attr-defined]  # as above
+        known = [name for one in context.command.params for name in one.opts] if context else []
+        message = (
+            f"There is no option {option}. {did_you_mean(option, known).capitalize()}".rstrip()
+        )
     return usage(message, hint=f"`{path} --help` shows how it is used.")

@@ -1,4 +1,4 @@
-"""The commands that do the work: ingest, capture, publish, rebuild, verify, upgrade."""
+"""The commands that do the work: ingest, capture, recheck, publish, rebuild, verify, upgrade."""
 
 from __future__ import annotations
 
@@ -32,16 +32,29 @@ def ingest(
             help="Withdraw the articles of all seeds that are gone, however many.",
         ),
     ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Tell what would be loaded and withdrawn; change nothing."),
+    ] = False,
 ) -> int:
     """Load new and changed seeds."""
     from feedsvc import jobs
-    from feedsvc.cli.reports import describe_ingest
+    from feedsvc.cli.display import plain
+    from feedsvc.cli.reports import describe_ingest, describe_rehearsal
 
     with invocation.runtime() as runtime, invocation.progress() as tell:
+        if dry_run:
+            report, gone = jobs.rehearse_ingest(
+                runtime, force=force, accept_deletions=accept_deletions, progress=tell
+            )
+            value = {**plain(report), "done": False, "would_withdraw": gone}
+            invocation.show(value, lambda: describe_rehearsal(report, gone))
+            return PARTIAL if report.partial else OK
         report = jobs.ingest_seeds(
             runtime, force=force, accept_deletions=accept_deletions, progress=tell
         )
-    invocation.show(report, lambda: describe_ingest(report))
+    value = {**plain(report), "done": True}
+    invocation.show(value, lambda: describe_ingest(report))
     return PARTIAL if report.partial else OK
 
 
@@ -57,6 +70,9 @@ def capture(
     everything: Annotated[
         bool, typer.Option("--all", help="Every article now, due or not.")
     ] = False,
+    failed: Annotated[
+        bool, typer.Option("--failed", help="Those that failed now, due or not.")
+    ] = False,
     limit: Annotated[
         int | None,
         typer.Option("--limit", min=1, metavar="N", help="At most N captures.", show_default=False),
@@ -67,11 +83,16 @@ def capture(
     from feedsvc.cli.display import plain
     from feedsvc.cli.reports import describe_capture
 
-    if article and everything:
-        raise typer.BadParameter("--article and --all exclude each other")
+    _exclude(article, everything, failed)
     with invocation.runtime() as runtime, invocation.progress() as tell, stopping() as stop:
         report = jobs.capture_due(
-            runtime, article=article, everything=everything, limit=limit, progress=tell, stop=stop
+            runtime,
+            article=article,
+            everything=everything,
+            failed=failed,
+            limit=limit,
+            progress=tell,
+            stop=stop,
         )
     counts = {"tried": len(report.attempts), "archived": report.archived}
     stopped = stop.is_set()
@@ -82,6 +103,56 @@ def capture(
     return PARTIAL if report.partial else OK
 
 
+@command(app, "recheck")
+def recheck(
+    invocation: Invocation,
+    article: Annotated[
+        str | None,
+        typer.Option(
+            "--article", metavar="ID", help="This article's now, due or not.", show_default=False
+        ),
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every archived original now, due or not.")
+    ] = False,
+    failed: Annotated[
+        bool, typer.Option("--failed", help="Those whose last look failed now, due or not.")
+    ] = False,
+    limit: Annotated[
+        int | None,
+        typer.Option("--limit", min=1, metavar="N", help="At most N looks.", show_default=False),
+    ] = None,
+) -> int:
+    """Look again at archived originals that are due for it, and exit."""
+    from feedsvc import jobs
+    from feedsvc.cli.display import plain
+    from feedsvc.cli.reports import describe_recheck
+
+    _exclude(article, everything, failed)
+    with invocation.runtime() as runtime, invocation.progress() as tell, stopping() as stop:
+        report = jobs.recheck_due(
+            runtime,
+            article=article,
+            everything=everything,
+            failed=failed,
+            limit=limit,
+            progress=tell,
+            stop=stop,
+        )
+    counts = {"looked": len(report.attempts), "changed": report.changed}
+    stopped = stop.is_set()
+    value = {**counts, "stopped": stopped, **plain(report)}
+    invocation.show(value, lambda: describe_recheck(report, stopped=stopped))
+    if stopped:
+        return INTERRUPTED
+    return PARTIAL if report.partial else OK
+
+
+def _exclude(article: str | None, everything: bool, failed: bool) -> None:
+    if (article is not None) + everything + failed > 1:
+        raise typer.BadParameter("--article, --all and --failed exclude each other")
+
+
 @command(app, "publish")
 def publish(invocation: Invocation) -> int:
     """Write the feeds that changed."""
@@ -90,6 +161,7 @@ def publish(invocation: Invocation) -> int:
 
     with invocation.runtime() as runtime, invocation.progress() as tell:
         report = jobs.publish_feeds(runtime, progress=tell)
+        jobs.index_articles(runtime, progress=tell)
     invocation.show(report, lambda: describe_publish(report))
     return PARTIAL if report.problems else OK
 
@@ -116,6 +188,7 @@ def rebuild(
 
     with invocation.runtime() as runtime, invocation.progress() as tell:
         report = jobs.rebuild(runtime, topic=topic, capture=capture, progress=tell)
+        jobs.index_articles(runtime, progress=tell)
     invocation.show(report, lambda: describe_rebuild(report))
     missed = report.capture is not None and report.capture.partial
     return PARTIAL if report.ingest.partial or missed else OK

@@ -133,7 +133,8 @@ def _cell(value: object) -> str:
     return printable(redacted(str(value))).replace("\n", " ").replace("\t", " ")
 
 
-def _width(text: str) -> int:
+def width(text: str) -> int:
+    """Return how many columns of a terminal a text takes."""
     return sum(
         0
         if unicodedata.combining(character)
@@ -144,15 +145,25 @@ def _width(text: str) -> int:
     )
 
 
+def shortened(text: str, columns: int) -> str:
+    """Return text as one line of so many columns at most, an ellipsis where it was cut."""
+    text = _cell(text)
+    if width(text) <= columns:
+        return text
+    while text and width(text) >= columns:
+        text = text[:-1]
+    return f"{text.rstrip()}…"
+
+
 def _aligned(table: Table) -> Iterator[str]:
     rows = [tuple(_cell(value) for value in row) for row in table.rows]
     if table.head:
         rows.insert(0, table.head)
-    widths = [max(map(_width, column)) for column in zip(*rows, strict=True)]
+    widths = [max(map(width, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         cells = []
-        for number, (cell, width) in enumerate(zip(row, widths, strict=True)):
-            space = " " * (width - _width(cell))
+        for number, (cell, wide) in enumerate(zip(row, widths, strict=True)):
+            space = " " * (wide - width(cell))
             cells.append(space + cell if number in table.right else cell + space)
         yield "  ".join(cells)
 

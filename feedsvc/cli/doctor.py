@@ -12,12 +12,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import suppress
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from feedsvc.cli.finding import Check, Finding
+from feedsvc.cli.mistakes import address, backups, file_system, mounts, ownership, robots
 from feedsvc.errors import (
     ConfigurationError,
     DamageFound,
@@ -29,24 +30,6 @@ from feedsvc.errors import (
 
 if TYPE_CHECKING:
     from feedsvc.settings import Settings
-
-
-class Finding(StrEnum):
-    """What a check says."""
-
-    OK = "ok"
-    WARNING = "warning"
-    PROBLEM = "problem"
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One line of the doctor's report."""
-
-    name: str
-    finding: Finding
-    detail: str
-    remedy: str = ""
 
 
 _REMEDIES: tuple[tuple[type[FeedsvcError], str], ...] = (
@@ -231,6 +214,31 @@ def port(host: str, number: int) -> Check:
     return Check("port", Finding.OK, f"{host}:{number} is free")
 
 
+def browser(settings: Settings) -> Check:
+    """Can pages that need scripts be captured, and is the browser kept from every network?"""
+    from feedsvc.capture.browser_found import Absent, find_browser
+    from feedsvc.settings import DEFAULT
+
+    policy = settings.archive.browser
+    if policy == "never":
+        return Check("browser", Finding.OK, "never: pages are captured without one")
+    found = find_browser(settings.archive.browser_path)
+    if isinstance(found, Absent):
+        wanted = settings.origins.get("archive.browser", DEFAULT) != DEFAULT
+        detail = f"{found.reason}, so that pages that need scripts are captured without them"
+        finding = Finding.PROBLEM if wanted else Finding.OK
+        never = ', or set archive.browser = "never"' if wanted else ""
+        return Check("browser", finding, detail, f"{found.remedy}{never}")
+    if not found.isolated:
+        return Check(
+            "browser",
+            Finding.WARNING,
+            f"{policy}: {found.path}, which only its own settings keep from the network",
+            "on Linux, allow user namespaces (unshare --net); elsewhere this is all there is",
+        )
+    return Check("browser", Finding.OK, f"{policy}: {found.path}, without any network")
+
+
 def _answers(host: str, number: int) -> bool:
     target = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - to connect to, not to listen on
     connection = http.client.HTTPConnection(target, number, timeout=2)
@@ -276,12 +284,19 @@ def _site_checks(settings: Settings) -> Iterator[Check]:
         yield writable_folder("archive", root / settings.archive.store)
     yield writable_folder("feeds", root / settings.feeds.dir)
     yield disk_space(root / settings.archive.store, min_free=settings.archive.min_free)
+    yield from ownership(settings, user=os.geteuid())
+    if database is not None:
+        yield file_system(database.parent, mounts())
     yield port(settings.web.host, settings.web.port)
+    yield address(settings)
+    yield robots(settings)
     yield _attempt("topics", lambda: _topics(settings), remedy="correct config/topics.toml")
     if database is not None and not database.exists():
         yield Check("database", Finding.OK, f"{database} will be made at first use")
     else:
         yield _attempt("database", lambda: _schema(settings))
+        yield from _backups(settings)
+    yield browser(settings)
     yield _attempt(
         "guard",
         lambda: _guard(settings),
@@ -309,6 +324,22 @@ def _topics(settings: Settings) -> str:
     from feedsvc.settings import TOPICS_FILE
 
     return f"{len(read_classifier(settings.root / TOPICS_FILE).topics)} topics"
+
+
+def _backups(settings: Settings) -> Iterator[Check]:
+    """Look for the last backup in a database that can be asked; another check tells if it cannot."""
+    from feedsvc.storage.database import Database, database_url
+
+    with suppress(FeedsvcError):
+        database = Database(database_url(settings.database.url, root=settings.root))
+        try:
+            with database.reading() as store:
+                counts, runs = store.counts(), store.runs()
+        finally:
+            database.close()
+        made = [run.started for run in runs if run.job == "backup" and run.ok]
+        snapshots = sum(counts.snapshots.values())
+        yield backups(max(made, default=None), snapshots=snapshots, now=datetime.now(UTC))
 
 
 def _schema(settings: Settings) -> str:

@@ -27,6 +27,21 @@ DAMAGED = 6
 USAGE = 64
 INTERRUPTED = 130
 
+MEANINGS = {
+    OK: "done",
+    UNEXPECTED: "unexpected: a fault of feedsvc, with a traceback in `data/errors.log`",
+    PARTIAL: "done in part: some seeds or captures failed, the rest went through",
+    OUT_OF_SPACE: "out of space",
+    CONFIGURATION: "a setting, the topics file or a permission is wrong",
+    5: "a daemon of this site runs already",
+    DAMAGED: "damage was found",
+    7: "the database has another schema: `feedsvc upgrade`",
+    USAGE: "a command was misspelt, or names something that is not there",
+    75: "busy or away; try again later",
+    INTERRUPTED: "interrupted",
+}
+"""What each exit code says."""
+
 ERROR_LOG = "data/errors.log"
 _LONGEST_LOG = 1 << 20
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}

@@ -1,16 +1,41 @@
-"""`feedsvc status` in words: what is wrong first, on one screen. Pure."""
+"""`feedsvc status` in words: one screen, what is wrong first. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from feedsvc.cli.display import Block, Line, Table, counted, moment
-from feedsvc.model import CaptureState, Run, SeedRecord, SeedState, Status
+from feedsvc.cli.display import Block, Line, Table, counted, moment, shortened, width
+from feedsvc.cli.reports import NO_FOLDER
+from feedsvc.model import CaptureState, FailingPush, PushKind, Run, SeedRecord, SeedState, Status
 from feedsvc.settings import format_size
 
-_ROWS = 8
+WIDTH, HEIGHT = 80, 23
+"""A screen, less the line for the next command."""
 _WRONG = {SeedState.REJECTED, SeedState.DUPLICATE, SeedState.MISSING}
+_LABEL = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """One thing that a person has to look at."""
+
+    what: str
+    why: str
+    since: datetime | None = None
+    again: str = ""
+    """When it is tried again, in words."""
+    style: str = "red"
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What runs here."""
+
+    versions: str
+    daemon: int | None
+    """Process id of the daemon, None if none runs here."""
 
 
 def troubles(status: Status, *, min_free: int) -> list[str]:
@@ -22,112 +47,98 @@ def troubles(status: Status, *, min_free: int) -> list[str]:
         found.append(f"{counted(wrong, 'seed')} not loaded")
     if status.failures:
         found.append(f"{counted(len(status.failures), 'original')} not archived yet")
+    if status.damaged:
+        found.append(f"{counted(status.damaged, 'snapshot')} damaged")
     if failed_runs:
         found.append(f"last run failed: {', '.join(failed_runs)}")
+    if status.push.deaf:
+        found.append(f"cannot tell {', '.join(status.push.deaf)} what changed")
     if status.disk_free < min_free:
         found.append(f"only {format_size(status.disk_free)} free on the disk")
     return found
 
 
-def describe_status(status: Status, *, min_free: int, now: datetime) -> Iterator[Block]:
-    """Answer: is it healthy? And if not, what to do."""
+def describe_status(
+    status: Status, *, min_free: int, now: datetime, machine: Machine
+) -> Iterator[Block]:
+    """Answer on one screen: is it healthy? And if not, what failed, why, and what to do."""
+    wrong = troubles(status, min_free=min_free)
+    text = f"Not well: {'; '.join(wrong)}" if wrong else "Healthy"
+    yield Line(shortened(text, WIDTH), "bold red" if wrong else "bold green")
+    kinds = everything_wrong(status, min_free=min_free, now=now)
+    numbers = list(_numbers(status, now, machine))
+    yield from _shown(kinds, now, room=HEIGHT - 1 - len(numbers))
+    for label, value in numbers:
+        yield Line(shortened(f"{label:<{_LABEL}}{value}", WIDTH))
+
+
+def _shown(kinds: Sequence[list[Trouble]], now: datetime, *, room: int) -> Iterator[Block]:
+    """Show at least the first trouble of every kind, each in two lines if there is room, else one."""
+    ranked = [
+        kind[rank]
+        for rank in range(max(map(len, kinds), default=0))
+        for kind in kinds
+        if rank < len(kind)
+    ]
+    if 2 * len(ranked) <= room:
+        shown, lines = len(ranked), room
+    else:
+        lines = room - 1
+        shown = min(max(len(kinds), lines // 2), len(ranked), lines)
+    for number, trouble in enumerate(ranked[:shown]):
+        is_long = number < lines - shown
+        yield from _told(trouble, now) if is_long else _told_shortly(trouble, now)
+    if shown < len(ranked):
+        more = len(ranked) - shown
+        yield Line(f"… and {more:,} more: `feedsvc status --full` shows all of them", "dim")
+
+
+def _told(trouble: Trouble, now: datetime) -> Iterator[Line]:
+    """Say it in two lines: what, since when and when again; why."""
+    yield _line(trouble.what, _times(trouble, now), trouble.style)
+    if trouble.why:
+        yield Line(shortened(f"  {trouble.why}", WIDTH))
+
+
+def _told_shortly(trouble: Trouble, now: datetime) -> Iterator[Line]:
+    yield _line(f"{trouble.what}: {trouble.why}", _times(trouble, now), trouble.style)
+
+
+def _line(text: str, times: str, style: str) -> Line:
+    text = shortened(text, WIDTH - width(times) - 2)
+    return Line(f"{text}{' ' * (WIDTH - width(text) - width(times))}{times}".rstrip(), style)
+
+
+def _times(trouble: Trouble, now: datetime) -> str:
+    parts = [f"since {ago(trouble.since, now)}"] if trouble.since is not None else []
+    parts += [f"again {trouble.again}"] if trouble.again else []
+    return ", ".join(parts)
+
+
+def describe_in_full(
+    status: Status, *, min_free: int, now: datetime, machine: Machine
+) -> Iterator[Block]:
+    """Answer at any length: everything that is wrong, every number, topics, the last runs."""
     wrong = troubles(status, min_free=min_free)
     yield Line(
         f"Not well: {'; '.join(wrong)}" if wrong else "Healthy",
         "bold red" if wrong else "bold green",
     )
-    yield from absent_folders(status.absent)
-    yield from _seeds(status)
-    yield from _captures(status, now)
-    yield from (Line(f"{run.job}: {run.error}", "red") for run in status.runs if not run.ok)
+    for kind in everything_wrong(status, min_free=min_free, now=now):
+        yield Line()
+        for trouble in kind:
+            times = _times(trouble, now)
+            yield Line(f"{trouble.what} ({times})" if times else trouble.what, trouble.style)
+            yield Line(f"  {trouble.why}")
     yield Line()
-    yield Table((), list(_numbers(status)))
+    yield Table((), list(_numbers(status, now, machine)))
     if status.topics:
         yield Line()
-        yield Table(
-            ("topic", "articles"),
-            [(one.topic.slug, f"{one.articles:,}") for one in status.topics[:_ROWS]],
-            right=frozenset({1}),
-        )
-        yield from _more(len(status.topics), "feedsvc topics")
+        rows = [(one.topic.slug, f"{one.articles:,}") for one in status.topics]
+        yield Table(("topic", "articles"), rows, right=frozenset({1}))
     if status.runs:
         yield Line()
         yield Table(("last run", "started", "result"), [_run(run) for run in status.runs])
-
-
-def absent_folders(names: Sequence[str]) -> Iterator[Block]:
-    """Say which folders of seeds are missing, and what to do."""
-    for name in names:
-        yield Line(
-            f"{name}: the folder is not there, or may not be looked into: make it, mount its disk "
-            "or correct seeds.paths; until then nothing is withdrawn",
-            "red",
-        )
-
-
-def _seeds(status: Status) -> Iterator[Block]:
-    problems = sorted(status.problems, key=lambda one: one.state not in _WRONG)
-    if not problems:
-        return
-    yield Line()
-    yield Line("Seeds", "red" if problems[0].state in _WRONG else "yellow")
-    yield Table(("file", "state", "why", "what to do"), [_seed(one) for one in problems[:_ROWS]])
-    yield from _more(len(problems))
-
-
-def _seed(one: SeedRecord) -> tuple[str, str, str, str]:
-    place = one.name if one.line is None else f"{one.name}:{one.line}"
-    if one.state is SeedState.LOADED:
-        return place, "warning", "; ".join(one.warnings) or one.reason or "", one.remedy or ""
-    return place, one.state.value, one.reason or "", one.remedy or ""
-
-
-def _captures(status: Status, now: datetime) -> Iterator[Block]:
-    if not status.failures:
-        return
-    yield Line()
-    yield Line("Originals that are not archived", "red")
-    rows = [_failure(one, now) for one in status.failures[:_ROWS]]
-    yield Table(("article", "original", "why", "tries", "next try"), rows, right=frozenset({3}))
-    yield from _more(len(status.failures))
-
-
-def _failure(one: CaptureState, now: datetime) -> tuple[str, str, str, str, str]:
-    title = one.title if len(one.title) <= 40 else one.title[:39] + "…"
-    if one.next_at is None:
-        again = "—"
-    else:
-        again = (
-            "now" if one.next_at <= now else f"in {_roughly((one.next_at - now).total_seconds())}"
-        )
-    return title, one.url, one.cause or one.outcome or "", str(one.attempts), again
-
-
-def _numbers(status: Status) -> Iterator[tuple[str, str]]:
-    extra = f", {status.withdrawn:,} withdrawn" if status.withdrawn else ""
-    yield (
-        "articles",
-        f"{status.articles:,} in {counted(len(status.topics), 'topic')}{extra}, {counted(status.revisions, 'revision')}",
-    )
-    verdicts = ", ".join(
-        f"{number:,} {verdict}" for verdict, number in status.snapshots.items() if number
-    )
-    yield "archived", f"{status.archived:,} of {status.articles:,} ({verdicts or 'no snapshots'})"
-    yield (
-        "waiting",
-        f"{status.due:,} due, {status.in_flight:,} in flight, {counted(status.dirty, 'feed')} to write",
-    )
-    yield (
-        "seeds",
-        ", ".join(f"{number:,} {state}" for state, number in status.seeds.items() if number)
-        or "none",
-    )
-    base = "" if status.database_size is None else f", database {format_size(status.database_size)}"
-    yield (
-        "disk",
-        f"snapshots {format_size(status.archive_size)}{base}, {format_size(status.disk_free)} free",
-    )
-    yield "schema", status.schema
 
 
 def _run(run: Run) -> tuple[str, str, str]:
@@ -141,13 +152,129 @@ def _run(run: Run) -> tuple[str, str, str]:
     return run.job, moment(run.started), done or "nothing to do"
 
 
-def _roughly(seconds: float) -> str:
+def everything_wrong(status: Status, *, min_free: int, now: datetime) -> list[list[Trouble]]:
+    """Return troubles by kind, the worst kind first."""
+    kinds = [
+        _disk(status, min_free),
+        [Trouble(f"folder {name} is not there", NO_FOLDER) for name in status.absent],
+        [
+            Trouble(f"job {run.job} failed", run.error, run.started)
+            for run in status.runs
+            if not run.ok
+        ],
+        [_of_damage(status)] if status.damaged else [],
+        [_of_original(one, now, "not archived", "red") for one in status.failures],
+        [_of_seed(one) for one in status.problems if one.state in _WRONG],
+        [_of_push(one, now) for one in status.push.failing],
+        [_of_original(one, now, "not looked at again", "yellow") for one in status.troubled],
+        [_of_seed(one) for one in status.problems if one.state not in _WRONG],
+    ]
+    return [kind for kind in kinds if kind]
+
+
+def _disk(status: Status, min_free: int) -> list[Trouble]:
+    if status.disk_free >= min_free:
+        return []
+    free, wanted = format_size(status.disk_free), format_size(min_free)
+    return [Trouble(f"disk: {free} free", f"captures stop below {wanted} (archive.min_free)")]
+
+
+def _of_damage(status: Status) -> Trouble:
+    return Trouble(
+        f"{counted(status.damaged, 'snapshot')} damaged",
+        "`feedsvc verify` names them and what to do",
+    )
+
+
+def _of_original(one: CaptureState, now: datetime, what: str, style: str) -> Trouble:
+    return Trouble(
+        f"{what}: {one.title}",
+        f"{one.cause or one.outcome or 'not known why'} — {one.url}",
+        one.since or one.tried,
+        until(one.next_at, now),
+        style,
+    )
+
+
+def _of_seed(one: SeedRecord) -> Trouble:
+    place = one.name if one.line is None else f"{one.name}:{one.line}"
+    if one.state is SeedState.LOADED:
+        why = "; ".join(one.warnings) or one.reason or ""
+        return Trouble(f"warning {place}", _with(why, one.remedy), style="yellow")
+    why = _with(one.reason or "", one.remedy)
+    return Trouble(f"{one.state.value} {place}", why, one.since)
+
+
+def _with(why: str, remedy: str | None) -> str:
+    return f"{why}: {remedy}" if remedy else why
+
+
+def _of_push(one: FailingPush, now: datetime) -> Trouble:
+    who = f"{'hub' if one.kind is PushKind.PING else 'subscriber'} {one.host}"
+    again = until(one.next_at, now) if one.next_at else "when it changes"
+    style = "red" if one.kind is PushKind.PING else "yellow"
+    return Trouble(f"not told: {who}, {one.name}", one.cause, one.tried, again, style)
+
+
+def _numbers(status: Status, now: datetime, machine: Machine) -> Iterator[tuple[str, str]]:
+    extra = f", {status.withdrawn:,} withdrawn" if status.withdrawn else ""
+    yield (
+        "articles",
+        f"{status.articles:,} in {counted(len(status.topics), 'topic')}{extra}; "
+        f"{status.archived:,} archived ({_listed(status.snapshots) or 'no snapshots'})",
+    )
+    yield "originals", _listed(status.originals) or "none seen"
+    yield "seeds", _listed(status.seeds) or "none"
+    yield (
+        "waiting",
+        f"{counted(status.due, 'capture')}, {counted(status.looks_due, 'look')} due, "
+        f"{status.in_flight:,} in flight, {counted(status.dirty, 'feed')} to write",
+    )
+    push = status.push
+    if push.hubs or push.subscriptions or push.unverified or push.due:
+        hubs = "".join(f"{counted(len(push.hubs), 'hub')}, " for _ in push.hubs[:1])
+        yield (
+            "push",
+            f"{hubs}{counted(push.subscriptions, 'subscription')}, "
+            f"{push.unverified:,} to be verified, {push.due:,} due, {len(push.failing):,} failing",
+        )
+    base = "" if status.database_size is None else f", database {format_size(status.database_size)}"
+    free = f"{format_size(status.disk_free)} free"
+    yield "disk", f"{free}, snapshots {format_size(status.archive_size)}{base}"
+    daemon = "no daemon" if machine.daemon is None else f"daemon {machine.daemon}"
+    yield "runs", f"{daemon}; {_runs(status, now)}"
+    yield "version", f"{machine.versions}, schema {status.schema}"
+
+
+def _runs(status: Status, now: datetime) -> str:
+    latest = sorted(status.runs, key=lambda run: run.started, reverse=True)
+    return (
+        ", ".join(
+            f"{run.job} {'' if run.ok else 'FAILED '}{ago(run.started, now)} ago" for run in latest
+        )
+        or "nothing ran yet"
+    )
+
+
+def _listed(numbers: Mapping[str, int]) -> str:
+    return ", ".join(f"{number:,} {name}" for name, number in numbers.items() if number)
+
+
+def ago(past: datetime, now: datetime) -> str:
+    """Return how long ago something was, roughly."""
+    return roughly(max((now - past).total_seconds(), 0.0))
+
+
+def until(future: datetime | None, now: datetime) -> str:
+    """Return when something will be, roughly; "" for none."""
+    if future is None:
+        return ""
+    return "now" if future <= now else f"in {roughly((future - now).total_seconds())}"
+
+
+def roughly(seconds: float) -> str:
+    """Return a length of time in its largest unit."""
     for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= length:
             return f"{seconds / length:.0f} {unit}"
     return f"{seconds:.0f} s"
-
-
-def _more(rows: int, command: str = "--json") -> Iterator[Block]:
-    if rows > _ROWS:
-        yield Line(f"… and {rows - _ROWS:,} more ({command} lists them all)", "dim")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from feedsvc.cli.display import Block, Line, Table, counted, moment
-from feedsvc.cli.overview import absent_folders
 from feedsvc.model import (
     Attempt,
     CaptureReport,
@@ -13,18 +12,23 @@ from feedsvc.model import (
     Outcome,
     PublishReport,
     RebuildReport,
+    RecheckReport,
     SeedProblem,
     VerifyReport,
 )
 from feedsvc.settings import format_size
 
+NO_FOLDER = "make it, mount its disk or correct seeds.paths; until then nothing is withdrawn"
 MOST = 20
 """Rows of one table; `--json` has them all."""
 
 
 def describe_ingest(report: IngestReport) -> Iterator[Block]:
     """Say what loading did, what is wrong first."""
-    yield from absent_folders(report.absent)
+    for name in report.absent:
+        yield Line(
+            f"{name}: the folder is not there, or may not be looked into: {NO_FOLDER}", "red"
+        )
     yield from problem_table(report.problems, title="Not loaded", style="red")
     yield from problem_table(report.warnings, title="Loaded, but look at these", style="yellow")
     if report.held:
@@ -40,6 +44,17 @@ def describe_ingest(report: IngestReport) -> Iterator[Block]:
     yield Line(
         f"{counted(total, 'seed')} in {report.seconds:.1f} s: {', '.join(parts) or 'nothing to load'}"
     )
+
+
+def describe_rehearsal(report: IngestReport, gone: Sequence[str]) -> Iterator[Block]:
+    """Say what loading would do."""
+    if gone:
+        yield Line("Would be withdrawn", "yellow")
+        yield from (Line(f"  {name}") for name in gone[:MOST])
+        yield from more(gone)
+        yield Line()
+    yield from describe_ingest(report)
+    yield Line("Nothing was changed.", "dim")
 
 
 def describe_capture(report: CaptureReport, *, stopped: bool = False) -> Iterator[Block]:
@@ -63,6 +78,41 @@ def describe_capture(report: CaptureReport, *, stopped: bool = False) -> Iterato
         f"{report.archived} of {counted(len(report.attempts), 'article')} archived in {report.seconds:.1f} s, "
         f"{format_size(report.size)} received, {rate:.1f} per second"
     )
+
+
+def describe_recheck(report: RecheckReport, *, stopped: bool = False) -> Iterator[Block]:
+    """Say which originals are not as they were, and which could not be looked at."""
+    for title, style, outcomes in _FOUND:
+        found = [one for one in report.attempts if one.outcome in outcomes]
+        if not found:
+            continue
+        yield Line(title, style)
+        rows = [
+            (one.url, one.outcome.value, one.cause, moment(one.next_at)) for one in found[:MOST]
+        ]
+        yield Table(("original", "what", "why", "next look"), rows)
+        yield from more(found)
+        yield Line()
+    if stopped:
+        yield Line("Stopped: what was in flight is due again.", "yellow")
+    if not report.attempts:
+        yield from () if stopped else (Line("Nothing was due."),)
+        return
+    parts = [f"{report.count(one):,} {one}" for one in Outcome if report.count(one)]
+    yield Line(
+        f"{counted(len(report.attempts), 'original')} looked at in {report.seconds:.1f} s, "
+        f"{format_size(report.size)} received: {', '.join(parts)}"
+    )
+
+
+_FOUND = (
+    ("Not found out, tried again", "red", {Outcome.FAILED, Outcome.REFUSED, Outcome.MISMATCH}),
+    (
+        "Not as they were",
+        "yellow",
+        {Outcome.CHANGED, Outcome.REDIRECTED, Outcome.BLOCKED, Outcome.MISSING},
+    ),
+)
 
 
 def describe_publish(report: PublishReport) -> Iterator[Block]:

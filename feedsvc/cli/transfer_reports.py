@@ -94,7 +94,7 @@ def describe_forget(report: ForgetReport) -> Iterator[Block]:
 def describe_audit(entries: Sequence[AuditEntry]) -> Iterator[Block]:
     """List entries of the audit log."""
     if not entries:
-        yield Line("Nothing was ever forgotten.")
+        yield Line("Nothing is in the audit log yet.")
         return
     rows = [(moment(one.at), one.who, one.action, one.subject, one.reason) for one in entries]
     yield Table(("when", "who", "what", "article", "why"), rows)

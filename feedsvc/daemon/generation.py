@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import datetime
 
+from feedsvc.daemon.pusher import Pusher
 from feedsvc.daemon.timetable import Timetable
 from feedsvc.daemon.watch import Watcher
 from feedsvc.daemon.work import Work
@@ -28,6 +29,7 @@ class Generation:
         self._timetable: Timetable | None = None
         self._watcher: Watcher | None = None
         self._work: Work | None = None
+        self._pusher: Pusher | None = None
         if working:
             self._prepare(settings)
 
@@ -42,13 +44,16 @@ class Generation:
                 "ingest": (schedule.ingest, work.ingest),
                 "capture": (schedule.capture, work.capture),
                 "publish": (schedule.publish, work.publish),
+                "recheck": (schedule.recheck, work.recheck),
                 "verify": (schedule.verify, work.verify),
             },
-            last={"verify": self._last_run("verify")},
+            last={job: self._last_run(job) for job in ("recheck", "verify")},
         )
         folders = {path: settings.root / path for path in settings.seeds.paths}
         self._work, self._timetable = work, timetable
         self._watcher = None if schedule.ingest.off else Watcher(folders, work.ingest)
+        if settings.websub.hubs or settings.websub.enabled:
+            self._pusher = Pusher(work.push, news=self.runtime.push_news)
 
     def _last_run(self, job: str) -> datetime | None:
         with self.runtime.database.reading() as store:
@@ -64,10 +69,13 @@ class Generation:
         def first() -> None:
             work.first()
             then()
+            work.index()
             work.capture()
 
         timetable.start()
         timetable.soon("first", first)
+        if self._pusher is not None:
+            self._pusher.start()
         if self._watcher is not None:
             self._watcher.start()
 
@@ -89,6 +97,8 @@ class Generation:
             self._timetable.stop()
         if self._watcher is not None:
             self._watcher.stop()
+        if self._pusher is not None:
+            self._pusher.stop()
 
     def finish(self, *, seconds: float) -> bool:
         """Wait for what runs and close the site; False if something still runs after that time."""

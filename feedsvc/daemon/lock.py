@@ -9,6 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from feedsvc.errors import AlreadyRunning
+from feedsvc.jobs.holder import held_by
+
+__all__ = ["held_by", "single_instance"]
 
 
 @contextmanager

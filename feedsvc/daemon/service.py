@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -14,13 +15,13 @@ from feedsvc.daemon.lock import single_instance
 from feedsvc.daemon.notify import READY, STOPPING, WATCHDOG, notify, reloading, watchdog_seconds
 from feedsvc.daemon.signals import Signals
 from feedsvc.errors import FeedsvcError
+from feedsvc.jobs.holder import LOCK_FILE as LOCK_FILE
 from feedsvc.logs import logger
 from feedsvc.settings import Settings
 
 if TYPE_CHECKING:
     from feedsvc.daemon.web import WebServer
 
-LOCK_FILE = "data/feedsvc.lock"
 STOP_SECONDS = 6.0
 _TICK_SECONDS = 5.0
 _RETIRE_SECONDS = 600.0
@@ -39,16 +40,19 @@ class Service:
         working: bool,
         serving: bool,
         announce: Callable[[Settings], None],
+        sockets: Sequence[socket.socket] = (),
     ) -> None:
         """``load`` reads the settings, now and at each SIGHUP.
 
         ``working``: ingest, capture and publish by schedule, alone. ``serving``: run the web
-        server. ``announce`` is called once the first feed answers.
+        server, on ``sockets`` that already listen or else where the settings say. ``announce`` is
+        called once the first feed answers.
         """
         self._load = load
         self._working = working
         self._serving = serving
         self._announce = announce
+        self._sockets = tuple(sockets)
         self._signals = Signals()
         self._generation: Generation | None = None
         self._web: WebServer | None = None
@@ -84,7 +88,11 @@ class Service:
 
         web = generation.settings.web
         server = WebServer(
-            create_app(generation.runtime), host=web.host, port=web.port, ended=self._signals.wake
+            create_app(generation.runtime),
+            host=web.host,
+            port=web.port,
+            ended=self._signals.wake,
+            sockets=self._sockets,
         )
         server.start()
         return server
@@ -137,7 +145,7 @@ class Service:
         from feedsvc.web import create_app
 
         web, old = generation.settings.web, self._web
-        if old is not None and old.address == (web.host, web.port):
+        if old is not None and (self._sockets or old.address == (web.host, web.port)):
             old.app.replace(create_app(generation.runtime), seconds=STOP_SECONDS)
             return
         self._web = self._new_server(generation)

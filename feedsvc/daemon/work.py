@@ -44,11 +44,15 @@ class Work:
 
     def first(self) -> None:
         """Load and publish before anything else: the first feed should answer at once."""
-        self.ingest(quiet=0.0)
+        self._load(None, quiet=0.0)
         self.publish()
 
     def ingest(self, names: Collection[str] | None = None, *, quiet: float = QUIET_SECONDS) -> None:
-        """Load seeds (all of them, or the named ones) and publish what that changed."""
+        """Load seeds (all of them, or the named ones), publish what that changed, and index it."""
+        self._load(names, quiet=quiet)
+        self.index()
+
+    def _load(self, names: Collection[str] | None, *, quiet: float) -> None:
         report = self._attempt(
             "ingest", lambda: jobs.ingest_seeds(self._runtime, names=names, quiet=quiet)
         )
@@ -81,9 +85,32 @@ class Work:
         if report is not None and report.archived:
             self.publish()
 
+    def recheck(self) -> None:
+        """Look again at originals that are due for it and publish what that changed."""
+        report = self._attempt(
+            "recheck", lambda: jobs.recheck_due(self._runtime, stop=self.stop), alone=True
+        )
+        if report is not None and report.attempts:
+            self.publish()
+
     def publish(self) -> None:
         """Write the feeds that changed."""
         self._attempt("publish", lambda: jobs.publish_feeds(self._runtime))
+
+    def index(self) -> None:
+        """Let searches find articles as they are."""
+        self._attempt(
+            "index", lambda: jobs.index_articles(self._runtime, stop=self.stop), alone=True
+        )
+
+    def push(self) -> bool:
+        """Tell hubs and subscribers what changed; False if the job itself failed."""
+
+        def call() -> bool:
+            jobs.push_due(self._runtime, stop=self.stop)
+            return True
+
+        return self._attempt("push", call, alone=True) is not None
 
     def verify(self) -> None:
         """Check every stored byte; damage is logged as an error."""
@@ -127,8 +154,9 @@ class Work:
         return None
 
     def _is_off(self, job: str) -> bool:
-        schedule: Schedule = getattr(self._runtime.settings.schedule, job)
-        return schedule.off
+        # Pushes have no schedule: they follow what was published.
+        schedule: Schedule | None = getattr(self._runtime.settings.schedule, job, None)
+        return schedule is not None and schedule.off
 
     @contextmanager
     def _counted(self, job: str, *, alone: bool) -> Iterator[bool]:

@@ -37,10 +37,10 @@ def seed_name(url: str, title: str) -> str:
     return f"{host[:100]}/{slug or hashlib.sha256(url.encode()).hexdigest()[:16]}"
 
 
-def write_new(folder: Path, name: str, text: str) -> str:
+def write_new(folder: Path, name: str, text: str | bytes, *, suffix: str = ".md") -> str:
     """Write a seed below a folder under the first name that is free; return it, with its suffix.
 
-    The file appears whole. Raises ConfigurationError where it may not be written.
+    Text is written as UTF-8. The file appears whole. Raises ConfigurationError where it may not be written.
     """
     inside = folder / name.rpartition("/")[0]
     try:
@@ -50,13 +50,13 @@ def write_new(folder: Path, name: str, text: str) -> str:
         # Hidden names are no seeds, so nobody reads it before it has its own.
         hidden = inside / f".{os.getpid()}-{hashlib.sha256(name.encode()).hexdigest()[:8]}.part"
         try:
-            with hidden.open("w", encoding="utf-8") as file:
-                file.write(text)
+            with hidden.open("wb") as file:
+                file.write(text.encode() if isinstance(text, str) else text)
                 file.flush()
                 os.fsync(file.fileno())
             before = time.time() - _SETTLED
             os.utime(hidden, (before, before))
-            return _linked(hidden, folder, name)
+            return _linked(hidden, folder, name, suffix)
         finally:
             with suppress(FileNotFoundError):
                 hidden.unlink()
@@ -66,10 +66,10 @@ def write_new(folder: Path, name: str, text: str) -> str:
         ) from error
 
 
-def _linked(hidden: Path, folder: Path, name: str) -> str:
+def _linked(hidden: Path, folder: Path, name: str, suffix: str) -> str:
     number = 1
     while True:
-        free = f"{name}.md" if number == 1 else f"{name}-{number}.md"
+        free = f"{name}{suffix}" if number == 1 else f"{name}-{number}{suffix}"
         try:
             os.link(hidden, folder / free)
         except FileExistsError:

@@ -118,5 +118,6 @@ def _reads_back(seed: str, draft: SeedDraft) -> bool:
     return same and not article.warnings and _letters(article.text) == _letters(draft.text)
 
 
-def _letters(text: str) -> str:
-    return "".join(text.split())
+def _letters(text: str) -> list[str]:
+    """Return the lines, each without its white space: two that were joined are another text."""
+    return list(filter(None, ("".join(line.split()) for line in text.splitlines())))

@@ -20,6 +20,7 @@ from feedsvc.ingest.seed import parse_seed
 from feedsvc.ingest.write import write_seed
 from feedsvc.jobs.attach import Attached, attach
 from feedsvc.jobs.ingest import ingest_seeds
+from feedsvc.jobs.record import archived
 from feedsvc.jobs.recover import holding_lease
 from feedsvc.jobs.removal import ARCHIVE_LOCK
 from feedsvc.jobs.running import recorded, silent
@@ -217,18 +218,19 @@ class _Adding:
         began = time.monotonic()
         robots = self.runtime.settings.archive.robots
         try:
-            with self.runtime.lock(ARCHIVE_LOCK):
+            with holding_lease(self.runtime) as lease, self.runtime.lock(ARCHIVE_LOCK):
                 found = attach(self.runtime, article, capture, robots=robots)
                 if not found.counts:
                     self.runtime.archive.delete(found.snapshot.key)
                     return None, found.snapshot.judgement.evidence
-                self._record(article, capture, found, seconds=time.monotonic() - began)
+                seconds = time.monotonic() - began
+                self._record(article, capture, found, lease=lease, seconds=seconds)
         except (CaptureError, Temporary) as error:
             return None, str(error)
         return found.snapshot.judgement.verdict, ""
 
     def _record(
-        self, article: Article, capture: Capture, found: Attached, *, seconds: float
+        self, article: Article, capture: Capture, found: Attached, *, lease: str, seconds: float
     ) -> None:
         """Record the snapshot; its capture is done, unless somebody else is at it already."""
         now = self.runtime.now()
@@ -243,10 +245,11 @@ class _Adding:
             size=capture.size,
             snapshot_id=found.snapshot.id,
         )
-        with holding_lease(self.runtime) as lease, self.runtime.database.transaction() as store:
+        with self.runtime.database.transaction() as store:
             jobs = store.claim_captures([article.id], now=now, lease=lease, until=now + _LEASE)
+            after = self.runtime.settings.archive.recheck_after
             for job in jobs:
-                store.finish_capture(job, attempt)
+                store.finish_capture(job, attempt, archived(job, attempt, after=after))
             found.record(store)
 
 

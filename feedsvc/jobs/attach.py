@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from feedsvc.capture.page import Capture
-from feedsvc.jobs.archive import payloads_at_rest, snapshot_id
-from feedsvc.jobs.keep import Order, keep
+from feedsvc.jobs.keep import keep
+from feedsvc.jobs.orders import order_for, snapshot_of
 from feedsvc.model import Article, Payload, Snapshot, Verdict
-from feedsvc.runtime import SOFTWARE, Runtime
+from feedsvc.runtime import Runtime
 from feedsvc.storage.store import Store
 
 
@@ -40,50 +39,17 @@ def attach(
     *,
     robots: str,
     provenance: Iterable[tuple[str, str]] = (),
+    source: str | None = None,
 ) -> Attached:
     """Judge a capture against an article, write it and read it back; the rows are the caller's.
+
+    ``source`` is its address at another archive, if it was had from one over the network.
 
     The caller holds ARCHIVE_LOCK until they are written, and deletes the bytes if they are not to be.
     Raises CaptureFailed if what was written cannot be read, and OutOfSpace.
     """
-    exchanges = [*capture.page, *capture.requisites]
-    known = payloads_at_rest(runtime, {one.sha1 for one in exchanges})
-    id_ = snapshot_id(capture.started, os.urandom(10))
-    order = Order(
-        snapshot_id=id_,
-        key=f"{capture.started:%Y/%m}/{id_}.warc.gz",
-        title=article.title,
-        text=article.text,
-        url=capture.url,
-        final_url=capture.final_url,
-        status=capture.status,
-        seconds=capture.seconds,
-        content_type=capture.content_type,
-        body=capture.body,
-        page=capture.page,
-        requisites=capture.requisites,
-        missing=capture.missing,
-        known=known,
-        robots=robots,
-        software=SOFTWARE,
-        now=runtime.now(),
-        provenance=tuple(provenance),
-    )
+    order = order_for(runtime, article, capture, robots=robots, provenance=provenance)
     kept = keep(order, runtime.archive)
-    snapshot = Snapshot(
-        id=id_,
-        article_id=article.id,
-        url=article.url or capture.url,
-        final_url=capture.final_url,
-        captured=capture.started,
-        status=capture.status,
-        judgement=kept.judgement,
-        key=order.key,
-        size=kept.size,
-        sha256=kept.sha256,
-        records=kept.records,
-        requisites=len(capture.requisites),
-        missing=len(capture.missing),
-        refers=tuple(sorted({one.snapshot_id for one in known.values()})),
-    )
-    return Attached(snapshot, kept.payloads)
+    url = article.url or capture.url
+    snapshot = snapshot_of(order, kept, article_id=article.id, url=url, captured=capture.started)
+    return Attached(replace(snapshot, source=source), kept.payloads)

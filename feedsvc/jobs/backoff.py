@@ -29,22 +29,23 @@ def wait_before_next(
     article_id: str,
     cut_off: bool = False,
 ) -> timedelta | None:
-    """Return how long to wait, doubling with every attempt, or None if the article is archived.
+    """Return how long to wait, doubling with every attempt, or None if it found something out.
 
     ``attempts`` counts those before this one. The wait is spread by up to a fifth, by the
     article's id, so that what failed together is not tried again together; a server's
     Retry-After (seconds, a week at most where it is read) is never undercut.
     """
-    if outcome in {Outcome.VERIFIED, Outcome.PARTIAL} and not cut_off:
+    if outcome not in _SCHEDULES and not cut_off:
         return None
     schedule = _SCHEDULES[Outcome.FAILED if cut_off else outcome]
     first, longest = _GONE_SCHEDULE if status in GONE else schedule
     wait: timedelta = min(first * 2 ** min(attempts, 20), longest)
-    wait *= 1 - _JITTER * _fraction(f"{article_id}:{attempts}")
+    wait *= 1 - _JITTER * fraction(f"{article_id}:{attempts}")
     if retry_after is not None:
         wait = max(wait, timedelta(seconds=retry_after))
     return wait
 
 
-def _fraction(key: str) -> float:
+def fraction(key: str) -> float:
+    """Return a number from 0 up to 1 that is always the same for a key."""
     return int.from_bytes(hashlib.sha256(key.encode()).digest()[:4]) / 2**32

@@ -26,7 +26,9 @@ from feedsvc.jobs.running import recorded, silent
 from feedsvc.jobs.sort import find_article
 from feedsvc.logs import logger
 from feedsvc.model import Article, ExportReport, Progress, Snapshot
-from feedsvc.runtime import SOFTWARE, Runtime
+from feedsvc.runtime import Runtime
+from feedsvc.text import did_you_mean
+from feedsvc.tools import SOFTWARE
 
 BATCH = 200
 """Snapshots whose rows are read at a time."""
@@ -78,8 +80,12 @@ class _Chosen:
 def _choose(runtime: Runtime, article: str | None, topic: str | None) -> _Chosen:
     with runtime.database.reading() as store:
         found: Article | None = find_article(store, article) if article is not None else None
-        if topic is not None and topic not in {one.slug for one in store.topics_in_use()}:
-            raise NotFound(f"no article is in a topic {topic!r}; `feedsvc topics` lists them")
+        known = {one.slug for one in store.topics_in_use()}
+        if topic is not None and topic not in known:
+            guess = did_you_mean(topic, known)
+            raise NotFound(
+                f"no article is in a topic {topic!r}: {guess}`feedsvc topics` lists them"
+            )
         ids = store.selected_snapshots(article_id=found.id if found else None, topic=topic)
     if not ids:
         raise NotFound(

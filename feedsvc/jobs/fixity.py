@@ -12,11 +12,15 @@ from concurrent.futures import ThreadPoolExecutor
 
 from feedsvc.capture.warc_check import check_warc
 from feedsvc.errors import NotFound
+from feedsvc.jobs.packed import Problem, copy_problem, document_of
+from feedsvc.jobs.preparing import mark_lost
 from feedsvc.jobs.recover import OURS, is_capturing, recover
 from feedsvc.jobs.running import recorded, silent
 from feedsvc.model import Article, Damage, Progress, Snapshot, VerifyReport
+from feedsvc.publish.packing import PACKED_FILES
 from feedsvc.runtime import Runtime
 from feedsvc.storage.store import Store
+from feedsvc.text import without_tokens
 
 _AGAIN = "it is due again: run `feedsvc capture --article {}`, or restore the file from a backup"
 
@@ -43,6 +47,7 @@ def verify(
         found, superseded = _note_damage(runtime, chosen, broken)
         damage += found
         damage += _feeds(runtime, files)
+        damage += _copies(runtime, files)
         damage += _unknown(runtime, known, files)
         report = VerifyReport(
             snapshots=len(chosen),
@@ -197,10 +202,37 @@ def _feeds(runtime: Runtime, files: dict[str, tuple[str, int]]) -> Iterator[Dama
             with runtime.feeds.open(name) as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
         except NotFound:
-            yield Damage("feed", name, "the file is missing", "run `feedsvc rebuild`")
+            yield Damage(
+                "feed", without_tokens(name), "the file is missing", "run `feedsvc rebuild`"
+            )
             continue
         if digest != sha256:
-            yield Damage("feed", name, "its bytes are not those written", "run `feedsvc rebuild`")
+            yield Damage(
+                "feed",
+                without_tokens(name),
+                "its bytes are not those written",
+                "run `feedsvc rebuild`",
+            )
+
+
+def _copies(runtime: Runtime, files: dict[str, tuple[str, int]]) -> list[Damage]:
+    """Compare packed copies with what was recorded of their feeds, and have wrong ones written again.
+
+    A copy that is not wanted any more may be missing, but a web server in front sends it while
+    it is there.
+    """
+    wanted, wrong, damage = runtime.settings.feeds.packed, set(), []
+    for (name, (sha256, size)), ending in itertools.product(sorted(files.items()), PACKED_FILES):
+        problem = copy_problem(runtime.feeds, name, ending, sha256=sha256, size=size)
+        if problem is None or (problem is Problem.MISSING and ending not in wanted):
+            continue
+        wrong.add(name)
+        where = without_tokens(f"{name}.{ending}")
+        damage.append(Damage("feed", where, problem, "run `feedsvc publish`"))
+    if wrong and not runtime.database.is_read_only:
+        with runtime.database.transaction() as store:
+            mark_lost(store, store.known_files(sorted(wrong)))
+    return damage
 
 
 def _unknown(
@@ -222,10 +254,10 @@ def _unknown(
                 "a crash can leave one behind, which is harmless: move it away",
             )
     for key in runtime.feeds.stored():
-        if key not in files:
+        if document_of(key) not in files:
             yield Damage(
                 "unknown file",
-                str(runtime.feeds.folder / key),
+                without_tokens(str(runtime.feeds.folder / key)),
                 "feedsvc did not write it",
                 "move it away: feeds/ holds generated files only",
             )

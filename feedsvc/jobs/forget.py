@@ -21,14 +21,15 @@ from feedsvc.capture.warc_rehome import (
     with_snapshot,
 )
 from feedsvc.errors import DamageFound, NotFound, Temporary
-from feedsvc.jobs.archive import snapshot_id
+from feedsvc.jobs.orders import snapshot_id
 from feedsvc.jobs.publish import publish_feeds
-from feedsvc.jobs.recover import recover
+from feedsvc.jobs.record import CHANGES, GONE
+from feedsvc.jobs.recover import holding_lease, recover
 from feedsvc.jobs.removal import ARCHIVE_LOCK, finish_removals
 from feedsvc.jobs.running import recorded, silent
 from feedsvc.jobs.sort import find_article
 from feedsvc.logs import logger
-from feedsvc.model import ALL, Article, AuditEntry, ForgetReport, Payload, Progress, Snapshot
+from feedsvc.model import Article, AuditEntry, ForgetReport, Payload, Progress, Snapshot
 from feedsvc.runtime import Runtime
 from feedsvc.urls import InvalidURL, normalise
 
@@ -55,7 +56,11 @@ def forget_article(
     captures that may need its payloads do not end.
     """
     recover(runtime)
-    with runtime.lock(ARCHIVE_LOCK), recorded(runtime, "forget") as run:
+    with (
+        holding_lease(runtime),  # of whoever is killed with one, the next sweeps what it wrote
+        runtime.lock(ARCHIVE_LOCK),
+        recorded(runtime, "forget") as run,
+    ):
         with runtime.database.reading() as store:
             found = find_article(store, article)
             work = _Forgetting(runtime, found, tuple(store.snapshots(found.id)), progress)
@@ -256,12 +261,12 @@ class _Forgetting:
                 if kept:
                     store.put_payloads(one.payloads)
             store.put_removals(dead)
-            slugs = store.withdraw([self.article.id], now=now)
+            store.bury([self.article.id], now=now)
             store.put_forgotten(self.article.id, now=now)
             store.put_audit(self._entry(now, who=who, reason=reason))
             store.drop_seeds_of(self.article.id)
             store.drop_articles([self.article.id])
-            store.mark_dirty({*slugs, ALL})
+            store.mark_dirty([CHANGES, GONE])
         finish_removals(self.runtime)
         log.info("article.forgotten", article=self.article.id, snapshots=len(self.going))
 

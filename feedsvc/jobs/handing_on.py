@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 from typing import IO
 
@@ -138,6 +139,7 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
     Raises OutOfSpace and ConfigurationError.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    _sweep(path)
     try:
         with _explained(path):
             with temporary.open("x+b") as file:
@@ -148,6 +150,25 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
     finally:
         with suppress(OSError):
             temporary.unlink()
+
+
+def _sweep(path: Path) -> None:
+    """Remove what processes left that were killed while they wrote that file."""
+    with suppress(OSError):
+        for old in path.parent.glob(f".{escape(path.name)}.*.part"):
+            pid = old.name.split(".")[-2]
+            if pid.isdigit() and not _is_alive(int(pid)):
+                old.unlink()
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 @contextmanager

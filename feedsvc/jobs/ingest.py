@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from feedsvc.ingest import PARSER_VERSION
 from feedsvc.jobs.decide import Decider, Decision, held, ids_of, keys_of, missing
+from feedsvc.jobs.filing import file_articles
 from feedsvc.jobs.load import Found, Loaded, load_all
 from feedsvc.jobs.looking import Alive, Look, look_at, look_everywhere, seed_folders, settled
 from feedsvc.jobs.refuse import without_forgotten
@@ -16,7 +17,6 @@ from feedsvc.jobs.running import recorded, silent
 from feedsvc.jobs.sort import with_choices
 from feedsvc.logs import logger
 from feedsvc.model import (
-    ALL,
     FileStamp,
     IngestReport,
     Progress,
@@ -70,6 +70,7 @@ class _Ingest:
         self.quiet = quiet
         self.progress = progress
         self.classifier = runtime.classifier
+        self.filing = runtime.filing
         self.limit = runtime.settings.seeds.max_size
         self.totals = Decision()
         self.left: set[str] = set()
@@ -173,8 +174,14 @@ class _Ingest:
                 now=now,
             ).decide()
             store.put_articles(list(decision.puts.values()), now=now)
-            store.put_topics(
-                with_choices(store, self.classifier, decision.scores, fresh=decision.fresh),
+            store.unbury(list(decision.puts))
+            scores = with_choices(store, self.classifier, decision.scores, fresh=decision.fresh)
+            store.put_topics(scores, fresh=decision.fresh)
+            file_articles(
+                store,
+                self.filing,
+                {id_: (one.parsed, one.published) for id_, one in decision.puts.items()},
+                topics={id_: [one.topic for one in list_] for id_, list_ in scores.items()},
                 fresh=decision.fresh,
             )
             store.put_seeds(decision.records.values())
@@ -224,7 +231,8 @@ class _Ingest:
             self.left = {id_ for id_ in dead if current[id_].withdrawn is None}
             self.withdrawn += len(self.left)
             if self.left:
-                store.mark_dirty({*store.withdraw(sorted(self.left), now=now), ALL})
+                store.bury(sorted(self.left), now=now)
+                store.withdraw(sorted(self.left), now=now)
         self.held = len(held_back)
         if self.held:
             log.error(

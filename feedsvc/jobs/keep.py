@@ -13,15 +13,27 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from io import BufferedRandom, BytesIO
 
+from feedsvc.capture.browser_view import Rendered, is_worth_a_browser, resources, thumbnail
 from feedsvc.capture.exchange import Exchange
 from feedsvc.capture.judge import judge
-from feedsvc.capture.warc import check_warc, may_be_shared, write_warc
+from feedsvc.capture.portrait import as_image, as_thumbnail, named_images, portraits
+from feedsvc.capture.warc import Unchanged, check_warc, may_be_shared, write_warc
 from feedsvc.errors import CaptureFailed
-from feedsvc.model import Judgement, Payload, Verdict
+from feedsvc.model import Image, Judgement, Payload, Verdict
+from feedsvc.references import resolve
 from feedsvc.storage.blobs import DiskBlobs
 
 MAX_PORTABLE = 8 << 20
 """Bytes of an order that may travel; a larger one is carried out where it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """What an unchanged page is a repetition of; it is not judged anew."""
+
+    snapshot_id: str
+    judgement: Judgement
+    unchanged: Unchanged
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +62,23 @@ class Order:
     now: datetime
     provenance: tuple[tuple[str, str], ...] = ()
     """Where a capture that others made comes from."""
+    image: str | None = None
+    """Address of the article's picture, where its seed names one."""
+    repeats: Repeat | None = None
+    """Set if the page was found as it is at rest already."""
+    rendered: Rendered | None = None
+    """What a browser showed of the page; ``body`` is then its markup."""
+    browser: str = "never"
+    """archive.browser, where one can be asked before this is kept."""
 
     @property
     def is_cut_off(self) -> bool:
         """True if the page's connection broke or was too slow: another try may get all of it."""
-        return self.page[-1].truncated in {"disconnect", "time"}
+        return self.page[-1].truncated in BROKEN
 
 
+BROKEN = frozenset({"disconnect", "time"})
+"""Words of WARC-Truncated after which another try may get more."""
 _CUT = {
     "disconnect": "cut off: the connection broke before the page's end",
     "time": "cut off: the page did not come to its end in time",
@@ -73,23 +95,28 @@ class Kept:
     payloads: tuple[Payload, ...]
     size: int
     sha256: str
+    image: Image | None = None
+    thumbnail: Image | None = None
+
+
+class Unseen(Exception):
+    """The article is not to be seen in the page, and a browser may show more; nothing was kept."""
+
+    def __init__(self, judgement: Judgement) -> None:
+        super().__init__(judgement)
+        self.judgement = judgement
 
 
 def keep(order: Order, archive: DiskBlobs) -> Kept:
     """Judge a capture, write it and read it back; the same order leaves the same bytes.
 
-    Raises CaptureFailed if what was written cannot be read, and what `DiskBlobs.writing` raises.
+    Raises CaptureFailed if what was written cannot be read, Unseen if a browser is to be asked
+    first, and what `DiskBlobs.writing` raises.
     """
-    judgement = judge(
-        order.title,
-        order.text,
-        order.body,
-        content_type=order.content_type,
-        status=order.status,
-        url=order.url,
-        final_url=order.final_url,
-    )
-    judgement = _of_a_part(judgement, order)
+    judgement = order.repeats.judgement if order.repeats else _judged(order)
+    if is_worth_a_browser(order.browser, judgement, order.body, status=order.status):
+        raise Unseen(judgement)
+    rendered, url = order.rendered, order.final_url
     with archive.writing(order.key) as file:
         written = write_warc(
             order,
@@ -100,10 +127,42 @@ def keep(order: Order, archive: DiskBlobs) -> Kept:
             software=order.software,
             now=order.now,
             robots=order.robots,
-            provenance=order.provenance,
+            provenance=(*order.provenance, ("browser", rendered.browser if rendered else "")),
+            unchanged=order.repeats.unchanged if order.repeats else None,
+            resources=resources(rendered, url) if rendered else (),
         )
         size, sha256 = _checked(file)
-    return Kept(judgement, written.records, written.payloads, size, sha256)
+    image = next(filter(None, map(as_image, _portraits(order))), None)
+    return Kept(
+        judgement,
+        written.records,
+        written.payloads,
+        size,
+        sha256,
+        image=image,
+        thumbnail=(thumbnail(rendered, url) if rendered else None) or as_thumbnail(image),
+    )
+
+
+def _judged(order: Order) -> Judgement:
+    judgement = judge(
+        order.title,
+        order.text,
+        order.body,
+        content_type=order.content_type,
+        status=order.status,
+        url=order.url,
+        final_url=order.final_url,
+        visible=order.rendered.text if order.rendered else None,
+    )
+    return of_a_part(judgement, order.page[-1].truncated)
+
+
+def _portraits(order: Order) -> list[Exchange]:
+    """Return what was captured of the article's picture: as its seed names it, else its page."""
+    own = resolve(order.image, base=order.final_url) if order.image else None
+    named = named_images(order.body, url=order.final_url, content_type=order.content_type)
+    return list(portraits([*([own] if own else []), *named], order.requisites))
 
 
 def _checked(file: BufferedRandom) -> tuple[int, str]:
@@ -120,13 +179,23 @@ def _checked(file: BufferedRandom) -> tuple[int, str]:
 def portable(order: Order) -> Order | None:
     """Return the order with its bodies in memory, so that it can travel; None if it is too large."""
     exchanges = [*order.page, *order.requisites]
-    needed = [one.size for one in exchanges if not _becomes_revisit(one, order)]
-    if len(order.body) + sum(needed) > MAX_PORTABLE:
+    # Of a payload that is at rest nothing travels, but a picture is looked at.
+    looked_at = {id(one) for one in _portraits(order)}
+    needed = {
+        id(one): one.size
+        for one in exchanges
+        if id(one) in looked_at or not _becomes_revisit(one, order)
+    }
+    if len(order.body) + sum(needed.values()) > MAX_PORTABLE:
         return None
+
+    def packed(one: Exchange) -> Exchange:
+        return _in_memory(one, order) if id(one) in needed else replace(one, body=BytesIO())
+
     return replace(
         order,
-        page=[_in_memory(one, order) for one in order.page],
-        requisites=[_in_memory(one, order) for one in order.requisites],
+        page=[packed(one) for one in order.page],
+        requisites=[packed(one) for one in order.requisites],
     )
 
 
@@ -136,8 +205,6 @@ def _becomes_revisit(exchange: Exchange, order: Order) -> bool:
 
 
 def _in_memory(exchange: Exchange, order: Order) -> Exchange:
-    if _becomes_revisit(exchange, order):
-        return replace(exchange, body=BytesIO())
     exchange.body.seek(0)
     data = exchange.body.read()
     exchange.body.seek(0)
@@ -145,12 +212,11 @@ def _in_memory(exchange: Exchange, order: Order) -> Exchange:
     return replace(exchange, body=BytesIO(order.body if data == order.body else data))
 
 
-def _of_a_part(judgement: Judgement, order: Order) -> Judgement:
+def of_a_part(judgement: Judgement, truncated: str | None) -> Judgement:
     """Say that only a part of the page was judged; what was cut off is never the whole article."""
-    truncated = order.page[-1].truncated
     if truncated is None:
         return judgement
-    partial = order.is_cut_off and judgement.verdict is Verdict.VERIFIED
+    partial = truncated in BROKEN and judgement.verdict is Verdict.VERIFIED
     return replace(
         judgement,
         verdict=Verdict.PARTIAL if partial else judgement.verdict,

@@ -55,7 +55,7 @@ def recover(runtime: Runtime) -> int:
     finish_removals(runtime)
     with runtime.database.reading() as store:
         leases = store.leases()
-    dead = [lease for lease in leases if _is_dead(runtime, lease)]
+    dead = [lease for lease in leases if is_dead(runtime, lease)]
     traces = _dead_files(runtime)
     if not dead and not traces:
         return 0
@@ -77,10 +77,10 @@ def recover(runtime: Runtime) -> int:
 def is_capturing(runtime: Runtime) -> bool:
     """Tell whether somebody holds a lease now, so that a file may be about to be recorded."""
     with runtime.database.reading() as store:
-        return any(not _is_dead(runtime, lease) for lease in store.leases())
+        return any(not is_dead(runtime, lease) for lease in store.leases())
 
 
-def _is_dead(runtime: Runtime, lease: str) -> bool:
+def is_dead(runtime: Runtime, lease: str) -> bool:
     """Tell whether a lease's holder is gone for certain; on another machine nobody can say."""
     named = _TOKEN.fullmatch(lease)
     if named is None:

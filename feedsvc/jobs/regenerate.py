@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 
 from feedsvc.jobs.ingest import ingest_seeds
-from feedsvc.jobs.publish import mark_everything, write_dirty
+from feedsvc.jobs.publish import arrange, mark_everything, write_dirty
 from feedsvc.jobs.running import recorded, silent
-from feedsvc.jobs.sort import sort_stale
 from feedsvc.model import CaptureReport, Progress, RebuildReport
 from feedsvc.runtime import Runtime
 
@@ -28,7 +27,7 @@ def rebuild(
     ingest = ingest_seeds(runtime, progress=progress)
     captures = _capture(runtime, progress) if capture else None
     with runtime.lock("publish"), recorded(runtime, "rebuild") as run:
-        sort_stale(runtime, progress=progress)
+        arrange(runtime, progress=progress)
         mark_everything(runtime, topic)
         published = write_dirty(runtime, progress=progress)
         with runtime.database.reading() as store:

@@ -11,6 +11,7 @@ from feedsvc.errors import ConfigurationError, FeedsvcError, OutOfSpace
 from feedsvc.logs import logger
 from feedsvc.model import Run
 from feedsvc.runtime import Runtime
+from feedsvc.text import without_tokens
 
 log = logger(__name__)
 
@@ -35,7 +36,8 @@ def recorded(runtime: Runtime, job: str) -> Iterator[Recorder]:
     try:
         yield recorder
     except BaseException as failure:
-        error = f"{type(failure).__name__}: {failure}" if str(failure) else type(failure).__name__
+        said = without_tokens(str(failure))
+        error = f"{type(failure).__name__}: {said}" if said else type(failure).__name__
         # The cause matters more than that it could not be recorded (a full disk, say).
         with suppress(FeedsvcError):
             _record(runtime, Run(job, started, runtime.now(), False, recorder.summary, error))

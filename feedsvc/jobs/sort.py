@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from difflib import get_close_matches
 from multiprocessing import get_context
 from os import cpu_count
 from typing import TYPE_CHECKING
 
 from feedsvc.classify import Classifier
 from feedsvc.errors import ConfigurationError, NotFound
+from feedsvc.jobs.filing import file_articles
 from feedsvc.jobs.running import silent
 from feedsvc.model import (
     UNCATEGORISED,
@@ -25,6 +25,7 @@ from feedsvc.model import (
 )
 from feedsvc.runtime import Runtime
 from feedsvc.storage.store import Store
+from feedsvc.text import did_you_mean
 
 if TYPE_CHECKING:
     from feedsvc.classify import Explanation
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 BATCH = 1000
 """Articles sorted in one transaction."""
 WORTH_WORKERS = 2000
+NAMES = 2000
+"""Latest articles among which one is looked for that was misspelt."""
 
 
 def sort_stale(runtime: Runtime, *, progress: Progress = silent) -> ClassifyReport:
@@ -54,7 +57,7 @@ def sort_stale(runtime: Runtime, *, progress: Progress = silent) -> ClassifyRepo
                 break
             scores = dict(zip((one.id for one in articles), sorting.sort(articles), strict=True))
             with runtime.database.transaction() as store:
-                changed += _apply(store, classifier, articles, scores)
+                changed += _apply(store, runtime, articles, scores)
             done += len(articles)
             progress("sorting", done, total)
     return ClassifyReport(looked_at=done, changed=changed, seconds=time.monotonic() - began)
@@ -62,11 +65,12 @@ def sort_stale(runtime: Runtime, *, progress: Progress = silent) -> ClassifyRepo
 
 def _apply(
     store: Store,
-    classifier: Classifier,
+    runtime: Runtime,
     articles: Sequence[Article],
     scores: Mapping[str, tuple[TopicScore, ...]],
 ) -> int:
     """Store new topics where they differ; return how many articles changed theirs."""
+    classifier = runtime.classifier
     ids = [one.id for one in articles]
     stored = store.topic_slugs(ids)
     final = with_choices(store, classifier, scores)
@@ -77,8 +81,24 @@ def _apply(
     }
     if differ:
         store.put_topics(differ)
+        _file(store, runtime, {one.id: one for one in articles if one.id in differ}, differ)
     store.set_topics_version(ids, classifier.version)
     return len(differ)
+
+
+def _file(
+    store: Store,
+    runtime: Runtime,
+    articles: Mapping[str, Article],
+    scores: Mapping[str, Sequence[TopicScore]],
+) -> None:
+    """Let saved searches that ask for topics follow."""
+    file_articles(
+        store,
+        runtime.filing,
+        {id_: (one, one.published) for id_, one in articles.items()},
+        topics={id_: [one.topic for one in scores[id_]] for id_ in articles},
+    )
 
 
 class _Sorting:
@@ -160,9 +180,10 @@ def find_article(store: Store, text: str) -> Article:
     if exact:
         several = ", ".join(one.id for one in exact)
         raise NotFound(f"several articles fit {text!r}: {several}; give more of the id")
+    guess = did_you_mean(text, store.article_names(NAMES))
     raise NotFound(
-        f"no article has the id, seed or URL {text!r}; a seed is named as in `feedsvc status`, "
-        "such as seeds/why.md"
+        f"no article has the id, seed or URL {text!r}: {guess}a seed is named as in "
+        "`feedsvc status`, such as seeds/why.md; `feedsvc search` finds articles by their words"
     )
 
 
@@ -195,17 +216,15 @@ def set_topics(
             _refuse_unknown(store, classifier, topics)
         store.ensure_topics(topics.values())
         store.choose_topics(found.id, list(topics), now=runtime.now())
-        return _sort_one(store, classifier, found)
+        return _sort_one(store, runtime, found)
 
 
 def _refuse_unknown(store: Store, classifier: Classifier, topics: Mapping[str, Topic]) -> None:
     known = {*classifier.topics, UNCATEGORISED, *(one.slug for one in store.topics_in_use())}
     for slug in topics:
         if slug not in known:
-            near = get_close_matches(slug, sorted(known), n=1)
-            guess = f"did you mean {near[0]!r}? " if near else ""
             raise NotFound(
-                f"there is no topic {slug!r}: {guess}`feedsvc topics` and "
+                f"there is no topic {slug!r}: {did_you_mean(slug, known)}`feedsvc topics` and "
                 "config/topics.toml name those there are, and `--new` makes one"
             )
 
@@ -215,11 +234,13 @@ def reset_topics(runtime: Runtime, article: str) -> list[TopicScore]:
     with runtime.database.transaction() as store:
         found = find_article(store, article)
         store.forget_choice(found.id)
-        return _sort_one(store, runtime.classifier, found)
+        return _sort_one(store, runtime, found)
 
 
-def _sort_one(store: Store, classifier: Classifier, article: Article) -> list[TopicScore]:
+def _sort_one(store: Store, runtime: Runtime, article: Article) -> list[TopicScore]:
+    classifier = runtime.classifier
     scores = with_choices(store, classifier, {article.id: classifier.classify(article)})
     store.put_topics(scores)
+    _file(store, runtime, {article.id: article}, scores)
     store.set_topics_version([article.id], classifier.version)
     return list(scores[article.id])

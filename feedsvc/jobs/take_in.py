@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from feedsvc.capture.intake import Found, Intake, Source, Wrong, key_of
+from feedsvc.capture.intake import Found, Intake, Source, Wrong
+from feedsvc.capture.intake_keys import key_of
 from feedsvc.capture.page import Limits
 from feedsvc.capture.wacz_read import warc_files
 from feedsvc.errors import CaptureFailed, NotFound, OutOfSpace
 from feedsvc.jobs.attach import attach
 from feedsvc.jobs.handing_on import Unusable, fetch_payloads
+from feedsvc.jobs.recover import holding_lease, recover
 from feedsvc.jobs.removal import ARCHIVE_LOCK
 from feedsvc.jobs.running import recorded, silent
 from feedsvc.logs import logger
@@ -45,6 +47,9 @@ def import_archives(
     """
     began = time.monotonic()
     with ExitStack() as stack, recorded(runtime, "import") as run:
+        # What it leaves if it is killed is swept, as after a capture.
+        stack.enter_context(holding_lease(runtime))
+        recover(runtime)
         intake = Intake(payload=lambda digest: _payload(runtime, digest), limits=_limits(runtime))
         for number, path in enumerate(files):
             progress("reading", number, len(files), path.name)

@@ -37,3 +37,23 @@ class Article:
     def entry_id(self) -> str:
         """RFC 4287 §4.2.6: the same in every feed, for ever."""
         return f"urn:uuid:{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """One of the texts an article has had: what its seed said at a time."""
+
+    article_id: str
+    number: int
+    """Counts from 1."""
+    recorded: datetime
+    """When it was loaded."""
+    digest: str
+    """SHA-256 of everything that makes a revision, hex."""
+    title: str
+    text: str
+    url: str | None
+    author: str | None
+    agency: str | None
+    published: datetime | None
+    """As the seed says."""

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from feedsvc.model.images import Image
+
 
 class Verdict(StrEnum):
     """What the judge says of a captured page."""
@@ -48,6 +50,24 @@ class Outcome(StrEnum):
     MISMATCH = "mismatch"
     FAILED = "failed"
     REFUSED = "refused"
+    # Looks at originals that are archived.
+    UNCHANGED = "unchanged"
+    """The page is the same, byte for byte."""
+    ALIVE = "alive"
+    """The page is another, the article's text in it is the same."""
+    CHANGED = "changed"
+    REDIRECTED = "redirected"
+    BLOCKED = "blocked"
+    MISSING = "missing"
+
+
+class Purpose(StrEnum):
+    """What a row of the queue is for."""
+
+    CAPTURE = "capture"
+    """Until a snapshot counts."""
+    LOOK = "look"
+    """How is the original? Again and again, at growing intervals."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +84,23 @@ class CaptureJob:
     title: str
     text: str
     """Title and text of the article, for the judge."""
+    image: str | None = None
+    """Address of the article's picture, where its seed names one."""
+    purpose: Purpose = Purpose.CAPTURE
+    step: int = 0
+    """Looks that went before: which interval of the schedule is next."""
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """What a row of the queue is for once its work has ended."""
+
+    purpose: Purpose
+    step: int
+    due: datetime | None
+    """None: it never is by itself."""
+    attempts: int
+    """Failures in a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +140,13 @@ class Snapshot:
     """Snapshots that hold payloads this one has as revisit records only."""
     damaged: datetime | None = None
     """When its bytes, or those it refers to, were first found damaged."""
+    repeats: str | None = None
+    """The snapshot whose page was found unchanged; this one then holds a revisit record."""
+    image: Image | None = None
+    """The article's picture, where a record of this snapshot holds it."""
+    thumbnail: Image | None = None
+    source: str | None = None
+    """Its address at another archive that it was had from; None where we captured it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,13 +124,13 @@ class ForgetReport:
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """Who did what to an article that cannot be asked any more, when and why."""
+    """Who did what from afar, or to an article that cannot be asked any more, when and why."""
 
     at: datetime
     who: str
     action: str
-    """`forget`, or `remember` where that was taken back."""
+    """`forget`, `remember` where that was taken back, or another action of /admin."""
     subject: str
-    """The article's id."""
+    """The article's id, "" where it is not about one."""
     reason: str
     details: Mapping[str, Any] = field(default_factory=dict)

@@ -94,6 +94,8 @@ class PublishReport:
     seconds: float = 0.0
     problems: tuple[str, ...] = ()
     """Entries that had to be left out, and why."""
+    mended: tuple[str, ...] = ()
+    """Entries that had to be mended before feeds could hold them, and how."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 from feedsvc.model.seeds import SeedRecord
 from feedsvc.model.topics import Topic
+from feedsvc.model.websub import PushStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,10 @@ class CaptureState:
     cause: str
     tried: datetime | None
     next_at: datetime | None
+    purpose: str = "capture"
+    """What it is due for: `capture` or, once it is archived, `look`."""
+    since: datetime | None = None
+    """When the first of the failures in a row was, where that was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,17 @@ class Run:
     ok: bool
     summary: Mapping[str, Any] = field(default_factory=dict)
     error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SpoiltSnapshot:
+    """A snapshot whose bytes are not what was recorded."""
+
+    id: str
+    article_id: str
+    url: str
+    since: datetime | None
+    """When that was found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,5 +92,18 @@ class Status:
     database_size: int | None
     disk_free: int
     schema: str
+    originals: Mapping[str, int] = field(default_factory=dict)
+    """State of originals -> how many."""
+    looks_due: int = 0
+    troubled: Sequence[CaptureState] = ()
+    """Originals whose last look found out nothing."""
+    push: PushStatus = field(default_factory=PushStatus)
+    """Who is told what changed, where that is turned on."""
     absent: Sequence[str] = ()
     """Configured folders of seeds that are not there or cannot be looked into."""
+    damaged: int = 0
+    """Snapshots whose bytes are not what was recorded."""
+    spoilt: Sequence[SpoiltSnapshot] = ()
+    """The first of the damaged ones, the last found first."""
+    unindexed: int = 0
+    """Articles that searches do not find as they are yet."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from itertools import chain
 
 from feedsvc.codings import BadCoding, codings, undone
@@ -13,6 +14,9 @@ from feedsvc.replay.records import Record, Unreadable, open_payload
 
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]{0,200})?\r?\n")
 _LONGEST_LINE = 300
+_NOT_MODIFIED = 304
+DOM, VIEW = "urn:dom:", "urn:view:"
+"""What stands before a page's address in the names of its final markup and its screenshot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,11 @@ class Found:
     """Holds the payload: the record itself, or the one a revisit refers to."""
     key: str
     """The snapshot file that holds the source."""
+
+    @property
+    def is_not_modified(self) -> bool:
+        """True if the server only said that it had not changed (WARC 1.1 §6.7.3)."""
+        return self.record.revisit and self.record.status == _NOT_MODIFIED
 
     @property
     def media_type(self) -> str:
@@ -57,8 +66,24 @@ class Contents:
         self._shelf = shelf
         self._resolve = resolve
 
-    def look(self, key: str, url: str, *, follow: bool) -> Found | Missing:
-        """Return what an address gave in the snapshot kept under ``key``, redirects followed or not."""
+    def look(
+        self, key: str, url: str, *, follow: bool, behind: str | None = None
+    ) -> Found | Missing:
+        """Return what an address gave in the snapshot kept under ``key``, redirects followed or not.
+
+        ``behind`` is the key of the snapshot that this one repeats: what stands there was not
+        captured again, because the page was unchanged.
+        """
+        found = self._look(key, url, follow=follow, behind=behind)
+        if isinstance(found, Found) and found.is_not_modified:
+            return self._unmodified(found, behind)
+        if isinstance(found, Found) or found.damaged or behind is None:
+            return found
+        return self._look(behind, url, follow=follow)
+
+    def _look(
+        self, key: str, url: str, *, follow: bool, behind: str | None = None
+    ) -> Found | Missing:
         try:
             index = self._shelf.index(key)
         except Unreadable as error:
@@ -70,24 +95,40 @@ class Contents:
             return Missing(target, f"It led to {target}, which was not captured.")
         if record.damage:
             return Missing(url, f"It was captured, but is damaged: {record.damage}.", damaged=True)
+        drawn = index.find(DOM + record.url) if follow else None
+        if drawn is not None and not drawn.damage:
+            # Scripts do not run here: what they made of the page is what it showed.
+            return Found(record.url, drawn, drawn, key)
         if not record.revisit:
             return Found(record.url, record, record, key)
-        return self._revisited(key, index, record)
+        return self._revisited(key, index, record, behind)
 
-    def _revisited(self, key: str, index: Index, record: Record) -> Found | Missing:
+    def _revisited(
+        self, key: str, index: Index, record: Record, behind: str | None
+    ) -> Found | Missing:
         """Find the payload a revisit record refers to, here or in another snapshot (WARC 1.1 §6.7)."""
         if (source := index.of_digest(record.digest)) is not None:
             return Found(record.url, record, source, key)
-        other = self._resolve(record.digest)
-        if other is not None and other != key:
-            try:
+        for other in (self._resolve(record.digest), behind):
+            if other is None or other == key:
+                continue
+            with suppress(Unreadable):
                 source = self._shelf.index(other).of_digest(record.digest)
-            except Unreadable:
-                source = None
             if source is not None:
                 return Found(record.url, record, source, other)
         reason = "It was the same as in an earlier snapshot, which is damaged or no longer there."
         return Missing(record.url, reason, damaged=True)
+
+    def _unmodified(self, found: Found, behind: str | None) -> Found | Missing:
+        """Return what a server meant that only said it had not changed: its own words lack the type."""
+        there: Found | Missing = found
+        if behind is not None:
+            there = self._look(behind, found.url, follow=False)
+        if isinstance(there, Missing):
+            return there
+        said = there.source if there is found else there.record
+        record = replace(said, url=found.url, captured=found.record.captured)
+        return replace(there, url=found.url, record=record)
 
     def raw(self, found: Found) -> Iterator[bytes]:
         """Yield the payload as it was captured, content codings and all; raise Unreadable."""
@@ -125,7 +166,7 @@ class Contents:
 
 
 def _not_there(index: Index, url: str) -> Missing:
-    if index.damaged:
+    if index.damaged or not index.count:
         reason = "It was not captured, or it stood in a part of this snapshot that is damaged."
         return Missing(url, reason, damaged=True)
     return Missing(url, "It was not captured.")

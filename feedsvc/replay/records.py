@@ -34,7 +34,16 @@ _INDEXED = (
     | WarcRecordType.resource
     | WarcRecordType.request
 )
-_LOOKED_AT = frozenset({"content-type", "content-encoding", "location", "transfer-encoding"})
+_LOOKED_AT = frozenset(
+    {
+        "content-encoding",
+        "content-type",
+        "etag",
+        "last-modified",
+        "location",
+        "transfer-encoding",
+    }
+)
 MAX_VALUE = 8192
 _SIP = 64
 _ERRORS = (OSError, ValueError, RuntimeError, EOFError)
@@ -55,7 +64,7 @@ class Record:
     captured: datetime | None
     status: int
     headers: tuple[tuple[str, str], ...]
-    """Those that replay looks at: type, codings and Location, names in lower case."""
+    """Those that are looked at: type, codings, Location and validators, names in lower case."""
     size: int
     """Bytes of its payload, codings and all; 0 for a revisit."""
     digest: str

@@ -110,7 +110,15 @@ class _Rewriter:
         """Return the whole document rewritten."""
         if "<base" in text or "<BASE" in text:
             self._rebase(text)
-        return self._tokens.sub(self._token, text)
+        out: list[str] = []
+        end = 0
+        for found in self._tokens.finditer(text):
+            before = text[end : found.start()]
+            # What begins no tag here must begin none once this token is gone.
+            out += (before[:-2], before[-2:].replace("<", "&lt;"), self._token(found))
+            end = found.end()
+        out.append(text[end:])
+        return "".join(out)
 
     def _rebase(self, text: str) -> None:
         for found in self._tokens.finditer(text):

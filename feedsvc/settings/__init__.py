@@ -4,7 +4,14 @@ Plain pydantic, not pydantic-settings: its import costs each command another 75 
 environment source stops at the first bad value, where we list every problem with its line.
 """
 
-from feedsvc.settings.loading import CONFIG_FILE, DEFAULT, TOPICS_FILE, find_root, load_settings
+from feedsvc.settings.loading import (
+    CONFIG_FILE,
+    DEFAULT,
+    FEEDS_FILE,
+    TOPICS_FILE,
+    find_root,
+    load_settings,
+)
 from feedsvc.settings.sections import KEYS, SECTIONS, Settings
 from feedsvc.settings.values import (
     Schedule,
@@ -18,6 +25,7 @@ from feedsvc.settings.values import (
 __all__ = [
     "CONFIG_FILE",
     "DEFAULT",
+    "FEEDS_FILE",
     "KEYS",
     "SECTIONS",
     "TOPICS_FILE",

@@ -17,10 +17,12 @@ from pydantic import ValidationError
 from feedsvc import __version__
 from feedsvc.errors import ConfigurationError
 from feedsvc.settings.sections import KEYS, SECTIONS, Settings
+from feedsvc.settings.values import format_duration
 from feedsvc.text import redacted
 
 CONFIG_FILE = "config/feedsvc.toml"
 TOPICS_FILE = "config/topics.toml"
+FEEDS_FILE = "config/feeds.toml"
 ENVIRONMENT_PREFIX = "FEEDSVC_"
 DEFAULT = "default"
 
@@ -181,11 +183,14 @@ def _nearest(name: str, known: list[str]) -> str:
     return f"; did you mean {close[0]}?" if close else "; `feedsvc config show` lists every key"
 
 
+_SECRETS = {"admin.token"}
+
+
 def _explain(item: Any, origins: Mapping[str, str]) -> str:
     """Say where and why, of one of pydantic's errors."""
     key = ".".join(str(part) for part in item["loc"][:2])
     reason = item.get("ctx", {}).get("error") or item["msg"]
-    value = redacted(repr(item["input"]))
+    value = "***" if key in _SECRETS else redacted(repr(item["input"]))
     return f"{origins.get(key, DEFAULT)}: {key} = {value}: {reason}"
 
 
@@ -206,6 +211,18 @@ def _conflicts(settings: Settings) -> Iterator[str]:
             if PurePosixPath(os.path.normpath(settings.root / path)).is_relative_to(folder):
                 yield f"{place}: seeds.paths: {folder} contains {key}, so what is written would be read as seeds"
     yield from _mixed_up(settings)
+    if settings.admin.token and settings.admin.token_file:
+        yield (
+            f"{settings.origins['admin.token']}: admin.token and admin.token_file say the same "
+            "twice; keep one of them"
+        )
+    websub = settings.websub
+    if not websub.min_lease <= websub.lease <= websub.max_lease:
+        yield (
+            f"{settings.origins['websub.lease']}: websub.lease: the usual lease has to lie between "
+            f"websub.min_lease ({format_duration(websub.min_lease)}) and websub.max_lease "
+            f"({format_duration(websub.max_lease)})"
+        )
 
 
 def _mixed_up(settings: Settings) -> Iterator[str]:

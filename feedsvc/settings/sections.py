@@ -16,11 +16,20 @@ from feedsvc.settings.values import (
     Count,
     Duration,
     HostPort,
+    HubAddress,
+    Intervals,
+    LeaseTime,
+    Network,
+    Rate,
+    RateLimit,
     Schedule,
     Size,
     Strings,
+    TimeGateAddress,
     Timeout,
     When,
+    admin_token,
+    hidden,
     matches,
     no_flag,
     plain_paths,
@@ -45,6 +54,14 @@ class SiteSettings(Section):
     language: Annotated[
         str, matches(LANGUAGE, 'not a language tag; write for example "en" or "pt-BR"')
     ] = "en"
+    rights: str = ""
+    logo: Annotated[
+        str,
+        matches(
+            re.compile(r"(?:https?://[^\s/?#@]+/\S*)?", re.IGNORECASE),
+            'not the http(s) address of a picture; write for example "https://feeds.example.org/logo.png"',
+        ),
+    ] = ""
 
 
 class SeedsSettings(Section):
@@ -84,6 +101,13 @@ class ArchiveSettings(Section):
     max_total: Size = 300 << 20
     max_requisites: Annotated[int, BeforeValidator(no_flag), Field(ge=0)] = 300
     min_free: Size = 200 << 20
+    recheck_after: Intervals = (86400.0, 7 * 86400.0, 30 * 86400.0, 90 * 86400.0, 365 * 86400.0)
+    browser: Literal["never", "when-needed", "always"] = "when-needed"
+    browser_path: str = ""
+    fallbacks: Annotated[tuple[TimeGateAddress, ...], BeforeValidator(split_list)] = ()
+
+
+AlsoFeeds = Literal["authors", "agencies", "hosts", "changes", "gone", "status"]
 
 
 class FeedsSettings(Section):
@@ -92,6 +116,10 @@ class FeedsSettings(Section):
     dir: Annotated[str, Field(min_length=1)] = "feeds"
     entries: Annotated[Count, Field(le=1000)] = 50
     entry_link: Literal["article", "original"] = "article"
+    also: Annotated[tuple[AlsoFeeds, ...], BeforeValidator(split_list)] = ("changes", "gone")
+    private: Strings = ()
+    tombstones: Duration = 90 * 86400.0
+    packed: Annotated[tuple[Literal["gz", "br", "zst"], ...], BeforeValidator(split_list)] = ()
 
 
 class ScheduleSettings(Section):
@@ -103,12 +131,52 @@ class ScheduleSettings(Section):
     recheck: When = Schedule("1h", seconds=3600)
     verify: When = Schedule("1d", seconds=86400)
 
+    @property
+    def ttl_minutes(self) -> int:
+        """How long feeds tell readers to wait: what lies between two publications.
+
+        Never less than a quarter of an hour, which spares a server its readers, nor more than an
+        hour.
+        """
+        if self.publish.seconds is None:
+            return 60
+        return int(min(max(self.publish.seconds // 60, 15), 60))
+
 
 class WebSettings(Section):
-    """Where the web server listens."""
+    """Where the web server listens, behind whom, and how often it lets a reader ask in vain."""
 
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     port: Annotated[int, BeforeValidator(no_flag), Field(ge=1, le=65535)] = 8080
+    rate_limit: Rate = RateLimit("auto")
+    trusted_proxies: Annotated[tuple[Network, ...], BeforeValidator(split_list)] = ()
+    status: Literal["auto", "public", "admin"] = "auto"
+
+
+class AdminSettings(Section):
+    """Who may change things by the web; nobody while there is no token."""
+
+    token: Annotated[
+        str,
+        AfterValidator(admin_token),
+        PlainSerializer(hidden, when_used="json"),
+        Field(repr=False),
+    ] = ""
+    token_file: str = ""
+
+
+class WebSubSettings(Section):
+    """Who is told at once that a feed changed."""
+
+    hubs: Annotated[tuple[HubAddress, ...], BeforeValidator(split_list)] = ()
+    enabled: bool = False
+    allow_callbacks: Annotated[tuple[HostPort, ...], BeforeValidator(split_list)] = ()
+    timeout: Timeout = 10.0
+    lease: LeaseTime = 10 * 86400.0
+    min_lease: LeaseTime = 300.0
+    max_lease: LeaseTime = 30 * 86400.0
+    max_subscriptions: Count = 10_000
+    max_per_host: Count = 100
 
 
 class Settings(Section):
@@ -122,6 +190,8 @@ class Settings(Section):
     feeds: FeedsSettings = FeedsSettings()
     schedule: ScheduleSettings = ScheduleSettings()
     web: WebSettings = WebSettings()
+    admin: AdminSettings = AdminSettings()
+    websub: WebSubSettings = WebSubSettings()
     origins: Mapping[str, str] = MappingProxyType({})
     """Key -> `default`, `config/feedsvc.toml:12` or `FEEDSVC_WEB__PORT`."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from ipaddress import ip_network
 from pathlib import PurePosixPath
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -84,6 +85,51 @@ class Schedule:
         return self.text
 
 
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """How often something may be done: ``count`` times in ``seconds``, without limit if it is 0."""
+
+    text: str
+    count: int = 0
+    seconds: float = 0.0
+
+    @property
+    def automatic(self) -> bool:
+        """True if it depends on where the server listens."""
+        return self.text == "auto"
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def parse_rate(value: object) -> RateLimit:
+    """Return the rate of `"30/1h"`, `"off"` or `"auto"`; raise ValueError."""
+    if isinstance(value, RateLimit):
+        return value
+    text = value.strip() if isinstance(value, str) else ""
+    if text in {"off", "auto"}:
+        return RateLimit(text)
+    count, _, length = text.partition("/")
+    try:
+        rate = RateLimit(text, int(count), parse_duration(length))
+    except ValueError:
+        rate = RateLimit(text)
+    if not (1 <= rate.count <= 1_000_000 and 1 <= rate.seconds <= 30 * 86400):
+        raise ValueError(
+            'not a rate; write for example "30/1h" for thirty times an hour, or "off" or "auto"'
+        )
+    return rate
+
+
+def proxy_network(value: str) -> str:
+    try:
+        return str(ip_network(value, strict=False))
+    except ValueError:
+        raise ValueError(
+            'not an address or network; write for example "127.0.0.1" or "10.0.0.0/8"'
+        ) from None
+
+
 # minute, hour, day of month, month, day of week: lowest and highest number, and the names.
 _CRON = (
     (0, 59, ()),
@@ -158,6 +204,13 @@ def plain_paths(paths: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(str(PurePosixPath(path)) for path in paths)
 
 
+def growing(intervals: tuple[float, ...]) -> tuple[float, ...]:
+    """Return lengths of time none of which is shorter than the one before; raise ValueError."""
+    if list(intervals) != sorted(intervals):
+        raise ValueError('each has to be at least as long as the one before: ["1d", "7d", "30d"]')
+    return intervals
+
+
 def site_address(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
@@ -165,6 +218,34 @@ def site_address(value: str) -> str:
     if parts.query or parts.fragment or parts.username is not None or re.search(r"\s", value):
         raise ValueError("the site's address has no query, fragment, user name or space")
     return value.rstrip("/")
+
+
+def hub_address(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("not an http(s) address; write for example https://hub.example.org/")
+    if parts.fragment or parts.username is not None or re.search(r"[^!-~]", value):
+        raise ValueError("a hub's address is ASCII, without fragment, user name and spaces")
+    return value
+
+
+SHORTEST_TOKEN = 16
+_TOKEN = re.compile(r"[!-~]*")
+
+
+def admin_token(value: str) -> str:
+    """Return a token that cannot be guessed and fits a header; raise ValueError."""
+    if value and (len(value) < SHORTEST_TOKEN or not _TOKEN.fullmatch(value)):
+        raise ValueError(
+            f"a token has at least {SHORTEST_TOKEN} characters, ASCII without spaces; make one "
+            "with `openssl rand -hex 24`"
+        )
+    return value
+
+
+def hidden(value: str) -> str:
+    """Return what is shown of a secret: whether there is one."""
+    return "***" if value else ""
 
 
 def matches(pattern: re.Pattern[str], message: str) -> AfterValidator:
@@ -180,10 +261,27 @@ Duration = Annotated[
     float, BeforeValidator(parse_duration), PlainSerializer(format_duration, when_used="json")
 ]
 Timeout = Annotated[Duration, Field(gt=0)]
+Intervals = Annotated[
+    tuple[Annotated[Duration, Field(gt=0, le=36500 * 86400)], ...],
+    BeforeValidator(split_list),
+    AfterValidator(growing),
+]
 Size = Annotated[int, BeforeValidator(parse_size), PlainSerializer(format_size, when_used="json")]
 When = Annotated[Schedule, PlainValidator(parse_schedule), PlainSerializer(str, return_type=str)]
+Rate = Annotated[RateLimit, PlainValidator(parse_rate), PlainSerializer(str, return_type=str)]
+Network = Annotated[str, AfterValidator(proxy_network)]
 Strings = Annotated[tuple[str, ...], BeforeValidator(split_list)]
+HubAddress = Annotated[str, AfterValidator(hub_address)]
+LeaseTime = Annotated[Duration, Field(ge=1, le=365 * 86400)]
 Count = Annotated[int, BeforeValidator(no_flag), Field(ge=1)]
+TimeGateAddress = Annotated[
+    str,
+    matches(
+        re.compile(r"https?://[^\s/?#@]+/[^\s#]*", re.IGNORECASE),
+        "write the address that a page's address follows, such as "
+        '"https://archive.example.org/timegate/"',
+    ),
+]
 HostPort = Annotated[
     str, matches(re.compile(r".+:\d{1,5}"), 'write host and port, such as "localhost:8000"')
 ]

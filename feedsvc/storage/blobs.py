@@ -137,16 +137,19 @@ class DiskBlobs:
             folder = folder.parent
         return shutil.disk_usage(folder).free
 
-    def sweep(self) -> int:
-        """Remove what crashed writers left behind; return how many. Keeps those of living ones."""
-        return sum(_swept(path) for path in self.folder.rglob(f"{_TEMPORARY}*"))
+    def sweep(self, *, age: float = _YOUNG) -> int:
+        """Remove what crashed writers left behind; return how many. Keeps those of living ones.
+
+        ``age``: seconds for which a file is left alone; 0 for who knows that nobody else writes.
+        """
+        return sum(_swept(path, age=age) for path in self.folder.rglob(f"{_TEMPORARY}*"))
 
 
-def _swept(leftover: Path) -> bool:
+def _swept(leftover: Path, *, age: float) -> bool:
     """Remove an unfinished file if its writer is dead; tell whether it was removed."""
     with suppress(FileNotFoundError, BlockingIOError), leftover.open("rb") as file:
         # Between making a file and locking it there is a moment; an old one is past that.
-        if time.time() - os.fstat(file.fileno()).st_mtime < _YOUNG:
+        if time.time() - os.fstat(file.fileno()).st_mtime < age:
             return False
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         leftover.unlink()

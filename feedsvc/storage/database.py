@@ -147,6 +147,20 @@ class Database:
             return [str(error.orig)]
         return [str(row) for row in rows if row != "ok"]
 
+    def copy_file(self, target: Path) -> None:
+        """Write what an SQLite database holds at this moment into a new file."""
+        with self.engine.connect() as connection:
+            raw = connection.connection.driver_connection
+            assert raw is not None  # noqa: S101 - an open connection has one
+            raw.execute("VACUUM INTO ?", (str(target),))
+
+    def settle(self) -> None:
+        """Put everything that SQLite's log holds into the database file itself."""
+        with self.engine.connect() as connection:
+            raw = connection.connection.driver_connection
+            assert raw is not None  # noqa: S101 - an open connection has one
+            raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()

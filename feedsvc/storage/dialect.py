@@ -25,7 +25,7 @@ def upsert(connection: Connection, table: Table, rows: Sequence[dict[str, Any]])
     """Insert rows, or replace the non-key columns of those that are there."""
     if not rows:
         return
-    statement = _insert(connection, table)
+    statement = inserting(connection, table)
     keys = [column.name for column in table.primary_key]
     changes = {name: statement.excluded[name] for name in rows[0] if name not in keys}
     connection.execute(
@@ -41,11 +41,12 @@ def insert_missing(connection: Connection, table: Table, rows: Sequence[dict[str
     if not rows:
         return
     keys = [column.name for column in table.primary_key]
-    statement = _insert(connection, table)
+    statement = inserting(connection, table)
     connection.execute(statement.on_conflict_do_nothing(index_elements=keys), rows)
 
 
-def _insert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
+def inserting(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
+    """Return an INSERT that can be told what to do about rows that are there."""
     # Imported here: each dialect costs a command that does not use it 40 ms.
     if connection.dialect.name == "sqlite":
         from sqlalchemy.dialects import sqlite

@@ -6,26 +6,40 @@ from sqlalchemy import Connection
 
 from feedsvc.storage.store_articles import ArticleStore
 from feedsvc.storage.store_audit import AuditStore
+from feedsvc.storage.store_browse import BrowseStore
 from feedsvc.storage.store_captures import CaptureStore
 from feedsvc.storage.store_feeds import FeedStore
 from feedsvc.storage.store_fixity import FixityStore
+from feedsvc.storage.store_index import IndexStore
 from feedsvc.storage.store_mementos import MementoStore
+from feedsvc.storage.store_originals import OriginalStore
+from feedsvc.storage.store_pushes import PushStore
+from feedsvc.storage.store_queue import QueueStore
+from feedsvc.storage.store_search import SearchStore
 from feedsvc.storage.store_seeds import SeedStore
 from feedsvc.storage.store_selection import SelectionStore
 from feedsvc.storage.store_status import StatusStore
 from feedsvc.storage.store_topics import TopicStore
+from feedsvc.storage.store_websub import WebSubStore
 
 
 class Store(
     SeedStore,
     ArticleStore,
     TopicStore,
+    BrowseStore,
+    QueueStore,
     CaptureStore,
+    OriginalStore,
     FixityStore,
     MementoStore,
     FeedStore,
+    PushStore,
+    WebSubStore,
     StatusStore,
     SelectionStore,
+    IndexStore,
+    SearchStore,
     AuditStore,
 ):
     """Everything stored, by noun; values go in and out, rows stay here."""

@@ -11,7 +11,8 @@ from sqlalchemy import Connection, Row, Select, bindparam, delete, func, or_, se
 
 from feedsvc.model import Article, ParsedArticle, content_digest
 from feedsvc.storage.dialect import chunks, upsert
-from feedsvc.storage.tables import article_topics, articles, captures, revisions
+from feedsvc.storage.store_index import await_index, leave_index
+from feedsvc.storage.tables import articles, captures, originals, revisions, sequence
 from feedsvc.urls import host_of
 
 
@@ -79,10 +80,12 @@ class ArticleStore:
                 [_update_row(put) for put in old],
             )
             self._retopic(old)
+            self._redate(old)
         revised = [put for put in puts if put.revised]
         if revised:
             self.connection.execute(revisions.insert(), [_revision(put, now) for put in revised])
         self._enqueue(new, old, now)
+        await_index(self.connection, (put.id for put in puts))
 
     def _retopic(self, puts: Sequence[ArticlePut]) -> None:
         """Bring front matter's topics up to date where nothing else made a revision."""
@@ -100,6 +103,15 @@ class ArticleStore:
                 rows,
             )
 
+    def _redate(self, puts: Sequence[ArticlePut]) -> None:
+        """Bring the dates by which channels list articles up to date."""
+        there = sequence.c.article_id == bindparam("article")
+        moved = or_(sequence.c.published.is_(None), sequence.c.published != bindparam("date"))
+        self.connection.execute(
+            update(sequence).where(there, moved).values(published=bindparam("date")),
+            [{"article": put.id, "date": put.published} for put in puts],
+        )
+
     def _enqueue(self, new: Sequence[ArticlePut], old: Sequence[ArticlePut], now: datetime) -> None:
         """Make the capture of a new original due; a corrected address starts afresh."""
         rows = [_capture(put, now) for put in new if put.parsed.url]
@@ -114,22 +126,22 @@ class ArticleStore:
                 captures.c.article_id.in_(part)
             )
             have |= {row.article_id: row.url for row in self.connection.execute(query)}
-        upsert(
-            self.connection,
-            captures,
-            [_capture(put, now) for put in changed.values() if have.get(put.id) != put.parsed.url],
-        )
+        moved = [put for put in changed.values() if have.get(put.id) != put.parsed.url]
+        for part in chunks([put.id for put in moved]):
+            # How the page at the former address is says nothing of the new one.
+            self.connection.execute(delete(originals).where(originals.c.article_id.in_(part)))
+        afresh = {"purpose": "capture", "step": 0}
+        upsert(self.connection, captures, [_capture(put, now) | afresh for put in moved])
 
-    def withdraw(self, article_ids: Sequence[str], *, now: datetime) -> list[str]:
-        """Withdraw articles; return the slugs of the topics that held them."""
-        slugs = self._slugs(article_ids)
+    def withdraw(self, article_ids: Sequence[str], *, now: datetime) -> None:
+        """Withdraw articles; `bury` tells readers of it."""
         for part in chunks(article_ids):
             self.connection.execute(
                 update(articles)
                 .where(articles.c.id.in_(part), articles.c.withdrawn.is_(None))
                 .values(withdrawn=now)
             )
-        return slugs
+        await_index(self.connection, article_ids)
 
     def withdrawn_since(self, moment: datetime) -> int:
         """Return how many articles were withdrawn since then."""
@@ -138,39 +150,27 @@ class ArticleStore:
 
     def article(self, article_id: str) -> Article | None:
         """Return an article in its current revision, withdrawn ones too."""
-        row = self.connection.execute(_current().where(articles.c.id == article_id)).first()
-        return _to_article(row) if row else None
+        row = self.connection.execute(current_articles().where(articles.c.id == article_id)).first()
+        return to_article(row) if row else None
 
     def articles(self, article_ids: Sequence[str]) -> dict[str, Article]:
         """Return articles by id."""
         found: dict[str, Article] = {}
         for part in chunks(article_ids):
-            rows = self.connection.execute(_current().where(articles.c.id.in_(part)))
-            found |= {row.id: _to_article(row) for row in rows}
+            rows = self.connection.execute(current_articles().where(articles.c.id.in_(part)))
+            found |= {row.id: to_article(row) for row in rows}
         return found
-
-    def newest(self, limit: int, *, topic: str | None = None) -> list[Article]:
-        """Return articles that are not withdrawn, the newest first."""
-        query = _current().where(articles.c.withdrawn.is_(None))
-        if topic is not None:
-            query = query.join(article_topics, article_topics.c.article_id == articles.c.id).where(
-                article_topics.c.slug == topic
-            )
-        rows = self.connection.execute(
-            query.order_by(articles.c.published.desc(), articles.c.id.desc()).limit(limit)
-        )
-        return [_to_article(row) for row in rows]
 
     def stale_articles(self, version: str, *, limit: int) -> list[Article]:
         """Return articles sorted under another version of the vocabulary, by id."""
         rows = self.connection.execute(
-            _current()
+            current_articles()
             # Two ranges of the index; "is not equal" would read every row.
             .where(or_(articles.c.topics_version < version, articles.c.topics_version > version))
             .order_by(articles.c.id)
             .limit(limit)
         )
-        return [_to_article(row) for row in rows]
+        return [to_article(row) for row in rows]
 
     def stale_count(self, version: str) -> int:
         """Return how many articles were sorted under another version of the vocabulary."""
@@ -190,10 +190,30 @@ class ArticleStore:
                 update(articles).where(articles.c.id.in_(part)).values(topics_version=version)
             )
 
+    def unfiled_articles(self, version: str, *, limit: int) -> list[Article]:
+        """Return articles filed under other settings, in any order."""
+        rows = self.connection.execute(
+            current_articles()
+            .where(or_(articles.c.filed < version, articles.c.filed > version))
+            .limit(limit)
+        )
+        return [to_article(row) for row in rows]
+
+    def set_filed(self, article_ids: Sequence[str], version: str) -> None:
+        """Record under which settings articles are filed now."""
+        for part in chunks(article_ids):
+            self.connection.execute(
+                update(articles).where(articles.c.id.in_(part)).values(filed=version)
+            )
+
+    def unfile_all(self) -> None:
+        """Record that no article is filed any more."""
+        self.connection.execute(update(articles).where(articles.c.filed > "").values(filed=""))
+
     def find(self, text: str, *, limit: int = 10) -> list[Article]:
         """Return articles whose id begins so, whose seed is so called or whose URL is that."""
         rows = self.connection.execute(
-            _current()
+            current_articles()
             .where(
                 or_(
                     articles.c.id.startswith(text, autoescape=True),
@@ -203,7 +223,7 @@ class ArticleStore:
             )
             .limit(limit)
         )
-        return [_to_article(row) for row in rows]
+        return [to_article(row) for row in rows]
 
     def damaged_revisions(self) -> Iterable[tuple[str, int, str]]:
         """Yield article id, revision and title where a row is not what its digest says."""
@@ -212,25 +232,15 @@ class ArticleStore:
             if content_digest(row) != row.digest:
                 yield row.article_id, row.number, row.title
 
-    def _slugs(self, article_ids: Sequence[str]) -> list[str]:
-        slugs: set[str] = set()
-        for part in chunks(article_ids):
-            slugs.update(
-                self.connection.scalars(
-                    select(article_topics.c.slug)
-                    .where(article_topics.c.article_id.in_(part))
-                    .distinct()
-                )
-            )
-        return sorted(slugs)
-
     def drop_articles(self, article_ids: Sequence[str]) -> None:
         """Remove articles with everything that belongs to them."""
+        leave_index(self.connection, article_ids)
         for part in chunks(article_ids):
             self.connection.execute(delete(articles).where(articles.c.id.in_(part)))
 
 
-def _current() -> Select[Any]:
+def current_articles() -> Select[Any]:
+    """Return the query for articles in their current revision."""
     return select(
         articles.c.id,
         articles.c.seed,
@@ -256,7 +266,8 @@ def _current() -> Select[Any]:
     )
 
 
-def _to_article(row: Row[Any]) -> Article:
+def to_article(row: Row[Any]) -> Article:
+    """Return a row of `current_articles` as a value."""
     return Article(
         id=row.id,
         title=row.title,

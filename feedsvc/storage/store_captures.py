@@ -1,20 +1,21 @@
-"""Captures that are due, attempts at them, and snapshots at rest."""
+"""Snapshots at rest, and how the captures of originals went."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, delete, func, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, delete, func, or_, select
 
 from feedsvc.model import (
     Attempt,
-    CaptureJob,
     CaptureState,
+    Image,
     Judgement,
     Likely,
+    Outcome,
     Payload,
+    Purpose,
     Snapshot,
     Verdict,
 )
@@ -24,6 +25,7 @@ from feedsvc.storage.tables import (
     articles,
     attempts,
     captures,
+    changes,
     mementos,
     payloads,
     revisions,
@@ -32,114 +34,14 @@ from feedsvc.storage.tables import (
 
 GOOD = (str(Verdict.VERIFIED), str(Verdict.PARTIAL))
 """Verdicts that count as archived."""
+FAILING = (str(Outcome.MISMATCH), str(Outcome.FAILED), str(Outcome.REFUSED))
+"""Outcomes after which a capture or a look is tried again."""
 
 
 class CaptureStore:
-    """The queue is the `captures` table: a row is due, leased or done."""
+    """Snapshots, the payloads they hold, and states of captures."""
 
     connection: Connection
-
-    def due_captures(
-        self, *, now: datetime, limit: int, without_hosts: Collection[str] = ()
-    ) -> list[tuple[str, str]]:
-        """Return article id and host of captures that may be claimed, the longest due first."""
-        query = select(captures.c.article_id, captures.c.host).where(_claimable(now))
-        if without_hosts:
-            query = query.where(captures.c.host.not_in(sorted(without_hosts)))
-        rows = self.connection.execute(
-            query.order_by(captures.c.due, captures.c.article_id).limit(limit)
-        )
-        return [(row.article_id, row.host) for row in rows]
-
-    def claim_captures(
-        self, article_ids: Sequence[str], *, now: datetime, lease: str, until: datetime
-    ) -> list[CaptureJob]:
-        """Lease those of the captures that are still to be had, in one statement."""
-        claimed: list[str] = []
-        for part in chunks(article_ids):
-            claimed += self.connection.scalars(
-                update(captures)
-                .where(captures.c.article_id.in_(part), _claimable(now))
-                .values(state="leased", lease=lease, lease_until=until)
-                .returning(captures.c.article_id)
-            )
-        jobs: list[CaptureJob] = []
-        for part in chunks(claimed):
-            rows = self.connection.execute(
-                select(
-                    captures.c.article_id,
-                    captures.c.url,
-                    captures.c.attempts,
-                    revisions.c.title,
-                    revisions.c.text,
-                )
-                .join(articles, articles.c.id == captures.c.article_id)
-                .join(
-                    revisions,
-                    and_(
-                        revisions.c.article_id == articles.c.id,
-                        revisions.c.number == articles.c.revision,
-                    ),
-                )
-                .where(captures.c.article_id.in_(part))
-                .order_by(captures.c.due, captures.c.article_id)
-            )
-            jobs += [CaptureJob(**row._asdict(), lease=lease, lease_until=until) for row in rows]
-        return jobs
-
-    def release_captures(self, lease: str, article_ids: Sequence[str] | None = None) -> int:
-        """Hand back what is still leased under that token; it is due as before."""
-        statement = (
-            update(captures)
-            .where(captures.c.lease == lease, captures.c.state == "leased")
-            .values(state="due", lease=None, lease_until=None)
-        )
-        if article_ids is not None:
-            statement = statement.where(captures.c.article_id.in_(article_ids))
-        return self.connection.execute(statement).rowcount
-
-    def leases(self) -> list[str]:
-        """Return the tokens under which captures are leased."""
-        return sorted(
-            filter(
-                None,
-                self.connection.scalars(
-                    select(captures.c.lease).where(captures.c.lease.is_not(None)).distinct()
-                ),
-            )
-        )
-
-    def finish_capture(self, job: CaptureJob, attempt: Attempt) -> bool:
-        """Record how a capture ended; False if the lease was lost, and nothing is recorded."""
-        return bool(self.finish_captures([(job, attempt)]))
-
-    def finish_captures(self, ended: Sequence[tuple[CaptureJob, Attempt]]) -> set[str]:
-        """Record how captures ended; return the articles of those that still held their lease.
-
-        Of the others nothing is recorded. An attempt with ``next_at`` makes its capture due again
-        then; without, it is done.
-        """
-        held = self._held([job for job, _ in ended])
-        kept = [attempt for job, attempt in ended if job.article_id in held]
-        if kept:
-            self.connection.execute(_FINISH, [_finish_row(attempt) for attempt in kept])
-            self.connection.execute(
-                _ADD_ATTEMPT,
-                [as_row(attempt) | {"outcome": str(attempt.outcome)} for attempt in kept],
-            )
-        return held
-
-    def _held(self, jobs: Sequence[CaptureJob]) -> set[str]:
-        """Return the articles whose captures are leased as these jobs say, and keep them so.
-
-        The rows are locked (SQLite: the database is), so that what is true here is at the commit.
-        """
-        leases = {job.article_id: job.lease for job in jobs}
-        held: set[str] = set()
-        for part in chunks(sorted(leases)):
-            rows = self.connection.execute(_LEASED, {"ids": part})
-            held.update(row.article_id for row in rows if leases[row.article_id] == row.lease)
-        return held
 
     def add_snapshot(self, snapshot: Snapshot, found: Iterable[Payload]) -> None:
         """Record a snapshot that is at rest, and the payloads others may refer to."""
@@ -165,20 +67,9 @@ class CaptureStore:
             known |= {row.digest: Payload(**row._asdict()) for row in rows}
         return known
 
-    def make_due(self, article_id: str | None, *, now: datetime) -> int:
-        """Make one capture, or every one of a published article, due now; return how many."""
-        statement = update(captures).where(captures.c.state != "leased")
-        if article_id is None:
-            published = select(articles.c.id).where(articles.c.withdrawn.is_(None))
-            statement = statement.where(captures.c.article_id.in_(published))
-        else:
-            statement = statement.where(captures.c.article_id == article_id)
-        return self.connection.execute(statement.values(state="due", due=now)).rowcount
-
-    def count_due(self, *, now: datetime) -> int:
-        """Return how many captures may be claimed now."""
-        query = select(func.count()).select_from(captures).where(_claimable(now))
-        return self.connection.scalar(query) or 0
+    def add_payloads(self, found: Iterable[Payload]) -> None:
+        """Record where payloads are at rest that had no record of their own yet."""
+        insert_missing(self.connection, payloads, [as_row(one) for one in found])
 
     def snapshots(self, article_id: str) -> list[Snapshot]:
         """Return the snapshots of an article, the newest first."""
@@ -216,8 +107,40 @@ class CaptureStore:
             self.connection.execute(delete(snapshots).where(snapshots.c.id.in_(part)))
 
     def mismatches(self, article_id: str) -> list[Snapshot]:
-        """Return the snapshots of an article that do not count, the newest first."""
-        return [one for one in self.snapshots(article_id) if str(one.judgement.verdict) not in GOOD]
+        """Return the snapshots of an article that do not count, the newest first.
+
+        Not among them are those that show a change of the original.
+        """
+        rows = self.connection.execute(
+            select(snapshots)
+            .where(
+                snapshots.c.article_id == article_id,
+                snapshots.c.verdict.not_in(GOOD),
+                ~_shows_change(),
+            )
+            .order_by(snapshots.c.captured.desc(), snapshots.c.id.desc())
+        )
+        return [to_snapshot(row) for row in rows]
+
+    def last_seen(self, article_id: str, url: str) -> Snapshot | None:
+        """Return the newest snapshot that shows what an article's original said, whole and undamaged.
+
+        It counts, or it shows a change; repeats hold no text of their own. None if there is none
+        of that address.
+        """
+        row = self.connection.execute(
+            select(snapshots)
+            .where(
+                snapshots.c.article_id == article_id,
+                snapshots.c.url == url,
+                snapshots.c.repeats.is_(None),
+                snapshots.c.damaged.is_(None),
+                or_(snapshots.c.verdict.in_(GOOD), _shows_change()),
+            )
+            .order_by(snapshots.c.captured.desc(), snapshots.c.id.desc())
+            .limit(1)
+        ).first()
+        return to_snapshot(row) if row else None
 
     def capture_state(self, article_id: str) -> CaptureState | None:
         """Return where the capture of an article stands."""
@@ -226,11 +149,15 @@ class CaptureStore:
 
     def failed_captures(self, limit: int | None = None) -> list[CaptureState]:
         """Return captures whose last attempt left no snapshot that counts, the latest first."""
-        return self.capture_states(_failed(), limit=limit)
+        return self.capture_states(_failed(Purpose.CAPTURE), limit=limit)
 
-    def count_failed(self) -> int:
-        """Return how many captures ended their last attempt without a snapshot that counts."""
-        query = select(func.count()).select_from(captures.join(articles)).where(_failed())
+    def troubled_looks(self, limit: int | None = None) -> list[CaptureState]:
+        """Return archived originals whose last look found out nothing, the latest first."""
+        return self.capture_states(_failed(Purpose.LOOK), limit=limit)
+
+    def count_failed(self, purpose: Purpose = Purpose.CAPTURE) -> int:
+        """Return how many captures left no snapshot that counts, or looks found out nothing, last."""
+        query = select(func.count()).select_from(captures.join(articles)).where(_failed(purpose))
         return self.connection.scalar(query) or 0
 
     def capture_states(self, condition: Any, *, limit: int | None) -> list[CaptureState]:
@@ -247,6 +174,7 @@ class CaptureStore:
                 captures.c.cause,
                 captures.c.tried,
                 captures.c.due.label("next_at"),
+                captures.c.purpose,
             )
             .join(articles, articles.c.id == captures.c.article_id)
             .join(
@@ -275,29 +203,6 @@ class CaptureStore:
 
 
 # Statements of every capture are built once: building them costs more than running them.
-_LEASED = (
-    select(captures.c.article_id, captures.c.lease)
-    .where(
-        captures.c.article_id.in_(bindparam("ids", expanding=True)), captures.c.state == "leased"
-    )
-    .with_for_update()
-)
-_FINISH = (
-    update(captures)
-    .where(captures.c.article_id == bindparam("of_article"))
-    .values(
-        state=bindparam("new_state"),
-        due=bindparam("new_due"),
-        lease=None,
-        lease_until=None,
-        attempts=captures.c.attempts + 1,
-        outcome=bindparam("new_outcome"),
-        status=bindparam("new_status"),
-        cause=bindparam("new_cause"),
-        tried=bindparam("new_tried"),
-    )
-)
-_ADD_ATTEMPT = attempts.insert()
 _ADD_SNAPSHOT = snapshots.insert()
 _PAYLOADS = select(payloads).where(payloads.c.digest.in_(bindparam("digests", expanding=True)))
 
@@ -307,23 +212,13 @@ def as_row(value: Any) -> dict[str, Any]:
     return {name: getattr(value, name) for name in value.__slots__}
 
 
-def _finish_row(attempt: Attempt) -> dict[str, Any]:
-    return {
-        "of_article": attempt.article_id,
-        "new_state": "done" if attempt.next_at is None else "due",
-        "new_due": attempt.next_at,
-        "new_outcome": str(attempt.outcome),
-        "new_status": attempt.status,
-        "new_cause": attempt.cause,
-        "new_tried": attempt.started,
-    }
-
-
 def _snapshot_row(snapshot: Snapshot) -> dict[str, Any]:
     row = as_row(snapshot)
     judgement: Judgement = row.pop("judgement")
     return row | {
         "refers": list(snapshot.refers),
+        "image": as_row(snapshot.image) if snapshot.image else None,
+        "thumbnail": as_row(snapshot.thumbnail) if snapshot.thumbnail else None,
         "verdict": str(judgement.verdict),
         "share": judgement.share,
         "likely": str(judgement.likely) if judgement.likely else None,
@@ -331,21 +226,17 @@ def _snapshot_row(snapshot: Snapshot) -> dict[str, Any]:
     }
 
 
-def _claimable(now: datetime) -> Any:
-    """Due, or leased by someone whose time is up; never a withdrawn article's."""
-    published = (
-        select(articles.c.id)
-        .where(articles.c.id == captures.c.article_id, articles.c.withdrawn.is_(None))
-        .exists()
-    )
-    free = or_(
-        captures.c.state == "due", and_(captures.c.state == "leased", captures.c.lease_until <= now)
-    )
-    return and_(captures.c.due <= now, free, published)
+def _shows_change() -> Any:
+    return select(changes.c.id).where(changes.c.after_id == snapshots.c.id).exists()
 
 
-def _failed() -> Any:
-    return and_(captures.c.outcome.not_in(GOOD), articles.c.withdrawn.is_(None))
+def _failed(purpose: Purpose) -> Any:
+    """Its last try found out nothing, or for a capture: not the article."""
+    return and_(
+        captures.c.outcome.in_(FAILING),
+        captures.c.purpose == str(purpose),
+        articles.c.withdrawn.is_(None),
+    )
 
 
 def to_snapshot(row: Row[Any]) -> Snapshot:
@@ -371,4 +262,8 @@ def to_snapshot(row: Row[Any]) -> Snapshot:
         missing=row.missing,
         refers=tuple(row.refers or ()),
         damaged=row.damaged,
+        repeats=row.repeats,
+        image=Image(**row.image) if row.image else None,
+        thumbnail=Image(**row.thumbnail) if row.thumbnail else None,
+        source=row.source,
     )

@@ -1,108 +1,69 @@
-"""What a topic's feeds hold, and which files were written."""
+"""What entries are composed from, and which files were written."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, and_, case, delete, func, select, update
+from sqlalchemy import Connection, Row, case, delete, select, update
 
-from feedsvc.model import ALL, Article, FeedItem, Snapshot, Topic
+from feedsvc.model import Article, FeedItem, Snapshot, Topic, Verdict
 from feedsvc.storage.dialect import chunks, upsert
-from feedsvc.storage.store_captures import GOOD, to_snapshot
+from feedsvc.storage.feed_tables import article_topics, feed_files, mended, topics
+from feedsvc.storage.store_captures import to_snapshot
 from feedsvc.storage.store_topics import to_topic
-from feedsvc.storage.tables import (
-    article_topics,
-    articles,
-    facts,
-    feed_files,
-    sequence,
-    snapshots,
-    topics,
-)
+from feedsvc.storage.tables import articles, facts, snapshots
+
+
+@dataclass(frozen=True, slots=True)
+class FeedFile:
+    """A file of feeds as it was written."""
+
+    sha256: str
+    size: int
+    slug: str | None = None
+    """The channel it shows; None for the list of all feeds and for the stylesheet."""
+    page: int | None = None
+    """None for the head."""
+    doomed: bool = False
+    """True: nothing needs it, as far as is known."""
 
 
 class FeedStore:
-    """Sequences, items and files of feeds."""
+    """Items and files of feeds."""
 
     connection: Connection
-
-    def join_sequences(self, slugs: Iterable[str]) -> None:
-        """Give waiting entries their place at the end of each topic's sequence, by date."""
-        for slug in sorted(slugs):
-            waiting = (
-                select(
-                    sequence.c.article_id,
-                    func.row_number()
-                    .over(order_by=(articles.c.published, articles.c.id))
-                    .label("n"),
-                )
-                .join(articles, articles.c.id == sequence.c.article_id)
-                .where(
-                    sequence.c.slug == slug,
-                    sequence.c.position.is_(None),
-                    articles.c.withdrawn.is_(None),
-                )
-                .subquery()
-            )
-            last = self.connection.scalar(
-                select(func.max(sequence.c.position)).where(sequence.c.slug == slug)
-            )
-            self.connection.execute(
-                update(sequence)
-                .where(sequence.c.slug == slug, sequence.c.article_id == waiting.c.article_id)
-                .values(position=waiting.c.n + (last or 0))
-            )
-
-    def head(self, slug: str, *, limit: int) -> list[str]:
-        """Return the ids of the last ``limit`` articles of a topic's sequence."""
-        published = and_(articles.c.id == sequence.c.article_id, articles.c.withdrawn.is_(None))
-        query = select(sequence.c.article_id).join(articles, published)
-        if slug != ALL:
-            query = query.join(
-                article_topics,
-                and_(
-                    article_topics.c.article_id == sequence.c.article_id,
-                    article_topics.c.slug == sequence.c.slug,
-                ),
-            )
-        return list(
-            self.connection.scalars(
-                query.where(sequence.c.slug == slug, sequence.c.position.is_not(None))
-                .order_by(sequence.c.position.desc())
-                .limit(limit)
-            )
-        )
 
     def feed_items(self, found: Mapping[str, Article]) -> dict[str, FeedItem]:
         """Return what entries are composed from, by article id."""
         ids = sorted(found)
-        in_topics = self._topics_of(ids)
+        in_topics = self.topics_of(ids)
         good = self.good_snapshots(ids)
         return {
-            id_: FeedItem(article, tuple(in_topics.get(id_, ())), good.get(id_))
+            id_: FeedItem(article, tuple(in_topics[id_]), good.get(id_))
             for id_, article in found.items()
         }
 
-    def _topics_of(self, article_ids: Sequence[str]) -> dict[str, list[Topic]]:
-        by_slug: dict[str, Topic] = {}
-        found: dict[str, list[Topic]] = {}
-        for row in self.connection.execute(select(topics)):
-            by_slug[row.slug] = to_topic(row)
+    def topics_of(self, article_ids: Sequence[str]) -> dict[str, list[Topic]]:
+        """Return the topics of articles in order of rank, by article id."""
+        found: dict[str, list[Topic]] = {one: [] for one in article_ids}
         for part in chunks(article_ids):
             rows = self.connection.execute(
-                select(article_topics.c.article_id, article_topics.c.slug)
+                select(article_topics.c.article_id, topics)
+                .join(topics, topics.c.slug == article_topics.c.slug)
                 .where(article_topics.c.article_id.in_(part))
                 .order_by(article_topics.c.article_id, article_topics.c.rank)
             )
             for row in rows:
-                found.setdefault(row.article_id, []).append(by_slug[row.slug])
+                found[row.article_id].append(to_topic(row))
         return found
 
     def good_snapshots(self, article_ids: Sequence[str]) -> dict[str, Snapshot]:
         """Return the last verified snapshot of each article, else the last partial one.
 
-        Damaged ones do not count.
+        Damaged ones do not count, nor do those that only found a page unchanged.
         """
         found: dict[str, Snapshot] = {}
         better = case((snapshots.c.verdict == "verified", 1), else_=0)
@@ -111,8 +72,10 @@ class FeedStore:
                 select(snapshots)
                 .where(
                     snapshots.c.article_id.in_(part),
-                    snapshots.c.verdict.in_(GOOD),
+                    # Not "is one of": SQLite would go through all that are, of every article.
+                    snapshots.c.verdict != str(Verdict.MISMATCH),
                     snapshots.c.damaged.is_(None),
+                    snapshots.c.repeats.is_(None),
                 )
                 .order_by(better, snapshots.c.captured, snapshots.c.id)
             )
@@ -121,24 +84,77 @@ class FeedStore:
 
     def feed_files(self) -> dict[str, tuple[str, int]]:
         """Return SHA-256 and size of every feed file written, by name."""
-        rows = self.connection.execute(select(feed_files))
+        rows = self.connection.execute(
+            select(feed_files.c.name, feed_files.c.sha256, feed_files.c.size)
+        )
         return {row.name: (row.sha256, row.size) for row in rows}
 
-    def put_feed_files(self, written: Mapping[str, tuple[str, int]], *, now: datetime) -> None:
-        """Record files that were written."""
+    def known_files(self, names: Sequence[str]) -> dict[str, FeedFile]:
+        """Return what is recorded of those files, by name."""
+        found: dict[str, FeedFile] = {}
+        for part in chunks(names):
+            rows = self.connection.execute(select(feed_files).where(feed_files.c.name.in_(part)))
+            found |= {row.name: _to_file(row) for row in rows}
+        return found
+
+    def files_after(self, name: str, *, limit: int) -> dict[str, FeedFile]:
+        """Return what is recorded of the files that follow a name, in order."""
+        rows = self.connection.execute(
+            select(feed_files)
+            .where(feed_files.c.name > name)
+            .order_by(feed_files.c.name)
+            .limit(limit)
+        )
+        return {row.name: _to_file(row) for row in rows}
+
+    def put_feed_files(self, written: Mapping[str, FeedFile], *, now: datetime) -> None:
+        """Record files that were written; none of them is doomed any more."""
         upsert(
             self.connection,
             feed_files,
             [
-                {"name": name, "sha256": sha256, "size": size, "written": now}
-                for name, (sha256, size) in sorted(written.items())
+                {
+                    "name": name,
+                    "sha256": file.sha256,
+                    "size": file.size,
+                    "written": now,
+                    "slug": file.slug,
+                    "page": file.page,
+                    "doomed": 0,
+                }
+                for name, file in sorted(written.items())
             ],
         )
+
+    def doom_files(self) -> None:
+        """Let every file of a channel go that is not written again from now on."""
+        self.connection.execute(
+            update(feed_files).where(feed_files.c.slug.is_not(None)).values(doomed=1)
+        )
+
+    def doomed_files(self, *, limit: int) -> list[str]:
+        """Return names of files that nothing needs."""
+        query = select(feed_files.c.name).where(feed_files.c.doomed == 1)
+        return list(self.connection.scalars(query.order_by(feed_files.c.name).limit(limit)))
 
     def drop_feed_files(self, names: Sequence[str]) -> None:
         """Forget files that were removed."""
         for part in chunks(names):
             self.connection.execute(delete(feed_files).where(feed_files.c.name.in_(part)))
+
+    def tell_mended(self, told: Mapping[str, str]) -> set[str]:
+        """Remember what is told of articles (id -> digest); return of which it was not told yet."""
+        new: set[str] = set()
+        for part in chunks(sorted(told)):
+            rows = self.connection.execute(
+                select(articles.c.id, mended.c.sha256)
+                .outerjoin(mended, mended.c.article_id == articles.c.id)
+                .where(articles.c.id.in_(part))
+            )
+            new |= {row.id for row in rows if row.sha256 != told[row.id]}
+        said = [{"article_id": one, "sha256": told[one]} for one in sorted(new)]
+        upsert(self.connection, mended, said)
+        return new
 
     def fact(self, name: str) -> str | None:
         """Return something remembered about the whole site."""
@@ -147,3 +163,7 @@ class FeedStore:
     def set_fact(self, name: str, value: str) -> None:
         """Remember something about the whole site."""
         upsert(self.connection, facts, [{"name": name, "value": value}])
+
+
+def _to_file(row: Row[Any]) -> FeedFile:
+    return FeedFile(row.sha256, row.size, row.slug, row.page, bool(row.doomed))

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Text, cast, delete, or_, select, update
 from feedsvc.model import Snapshot
 from feedsvc.storage.dialect import chunks
 from feedsvc.storage.store_captures import to_snapshot
-from feedsvc.storage.tables import payloads, snapshots
+from feedsvc.storage.tables import articles, payloads, snapshots
 
 
 class FixityStore:
@@ -34,6 +34,17 @@ class FixityStore:
             self.connection.execute(
                 update(snapshots).where(snapshots.c.id.in_(part)).values(damaged=None)
             )
+
+    def damaged_snapshots(self, *, limit: int) -> list[Snapshot]:
+        """Return damaged snapshots of published articles, the last found first."""
+        rows = self.connection.execute(
+            select(snapshots)
+            .join(articles, articles.c.id == snapshots.c.article_id)
+            .where(snapshots.c.damaged.is_not(None), articles.c.withdrawn.is_(None))
+            .order_by(snapshots.c.damaged.desc(), snapshots.c.id)
+            .limit(limit)
+        )
+        return [to_snapshot(row) for row in rows]
 
     def referring(self, snapshot_ids: Collection[str]) -> list[Snapshot]:
         """Return the snapshots that have revisit records to payloads of those, by id."""

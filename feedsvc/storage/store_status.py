@@ -11,8 +11,9 @@ from sqlalchemy import Connection, distinct, func, select
 
 from feedsvc.model import Run
 from feedsvc.storage.dialect import upsert
+from feedsvc.storage.feed_tables import channels, pages
 from feedsvc.storage.store_captures import GOOD
-from feedsvc.storage.tables import articles, captures, revisions, runs, seeds, snapshots, topics
+from feedsvc.storage.tables import articles, captures, revisions, runs, seeds, snapshots
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +53,30 @@ class StatusStore:
             ),
             captures=self._scalar(select(func.count()).select_from(captures)),
             in_flight=self._count(captures.c.state == "leased"),
-            dirty=self._count(topics.c.dirty > topics.c.clean),
+            dirty=self._count(channels.c.dirty > channels.c.clean)
+            + self._count(pages.c.dirty > pages.c.clean),
             seeds=self._grouped(seeds.c.state),
             archive_size=self._scalar(select(func.coalesce(func.sum(snapshots.c.size), 0))),
         )
+
+    def article_names(self, limit: int) -> list[str]:
+        """Return seeds, URLs and ids of the latest articles: what a person may have meant."""
+        rows = self.connection.execute(
+            select(articles.c.seed, revisions.c.url, articles.c.id)
+            .join(
+                revisions,
+                (revisions.c.article_id == articles.c.id)
+                & (revisions.c.number == articles.c.revision),
+            )
+            .order_by(articles.c.published.desc())
+            .limit(limit)
+        )
+        return [name for row in rows for name in row if name]
+
+    def seeds_withdrawn_since(self, moment: datetime) -> list[str]:
+        """Return the seeds of the articles that were withdrawn since then, by name."""
+        query = select(articles.c.seed).where(articles.c.withdrawn >= moment)
+        return list(self.connection.scalars(query.order_by(articles.c.seed)))
 
     def _scalar(self, query: Any) -> int:
         return int(self.connection.scalar(query) or 0)

@@ -6,16 +6,29 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, delete, func, select, update
+from sqlalchemy import Connection, Row, Table, and_, delete, func, select, update
 
 from feedsvc.model import ALL, Topic, TopicCount, TopicScore, TopicSource
 from feedsvc.storage.dialect import chunks, insert_missing, upsert
-from feedsvc.storage.tables import article_topics, articles, sequence, topic_choices, topics
+from feedsvc.storage.feed_tables import (
+    article_topics,
+    channels,
+    feed_files,
+    pages,
+    sequence,
+    shares,
+    tombstones,
+    topic_choices,
+    topics,
+)
+from feedsvc.storage.store_channels import EVERYTHING, SORTED, topic_channel
+from feedsvc.storage.store_index import await_index
+from feedsvc.storage.store_names import NameStore
+from feedsvc.storage.store_sequence import SequenceStore
+from feedsvc.storage.tables import articles
 
-EVERYTHING = Topic(slug=ALL, label="All articles")
 
-
-class TopicStore:
+class TopicStore(NameStore, SequenceStore):
     """Topics of articles, in order of rank."""
 
     connection: Connection
@@ -23,21 +36,21 @@ class TopicStore:
     def put_topics(
         self, scores: Mapping[str, Sequence[TopicScore]], *, fresh: Collection[str] = ()
     ) -> None:
-        """Replace the topics of articles; mark what they leave and what they join.
+        """Replace the topics of articles; mark what they leave, what they join and where they stand.
 
         ``fresh`` articles have none yet, which saves looking.
         """
         if not scores:
             return
         old = [article for article in scores if article not in fresh]
-        left = self._left(old)
         for part in chunks(old):
             self.connection.execute(
                 delete(article_topics).where(article_topics.c.article_id.in_(part))
             )
+        await_index(self.connection, old)
         joined = {score.topic.slug: score.topic for list_ in scores.values() for score in list_}
-        joined[ALL] = EVERYTHING
         self.ensure_topics(joined.values())
+        self.ensure_channels([EVERYTHING])
         rows = [
             {
                 "article_id": article,
@@ -51,103 +64,128 @@ class TopicStore:
         ]
         if rows:
             self.connection.execute(article_topics.insert(), rows)
-        self._join(rows, scores)
-        self.mark_dirty({*left, *joined})
-
-    def _left(self, article_ids: Sequence[str]) -> set[str]:
-        left: set[str] = set()
-        for part in chunks(article_ids):
-            left.update(
-                self.connection.scalars(
-                    select(article_topics.c.slug)
-                    .where(article_topics.c.article_id.in_(part))
-                    .distinct()
-                )
-            )
-        return left
-
-    def _join(self, rows: Sequence[dict[str, Any]], article_ids: Iterable[str]) -> None:
-        """Queue entries that no sequence holds yet; they get a position when published."""
-        joins = [
-            {"slug": row["slug"], "article_id": row["article_id"], "position": None} for row in rows
-        ]
-        joins += [{"slug": ALL, "article_id": id_, "position": None} for id_ in article_ids]
-        insert_missing(self.connection, sequence, joins)
+        slugs = {article: [one.topic.slug for one in list_] for article, list_ in scores.items()}
+        self.put_members(slugs, fresh=fresh, scope=SORTED)
+        self.put_members({one: [ALL] for one in scores}, fresh=fresh, scope=sequence.c.slug == ALL)
+        self.mark_articles_dirty(old)
+        self.mark_naming(old)
 
     def ensure_topics(self, wanted: Iterable[Topic]) -> None:
-        """Make sure that a row stands for each of those topics."""
-        insert_missing(
-            self.connection, topics, [_row(topic) | {"dirty": 1, "clean": 0} for topic in wanted]
-        )
+        """Make sure that a row, and a channel, stands for each of those topics."""
+        there = list(wanted)
+        insert_missing(self.connection, topics, [_row(topic) for topic in there])
+        self.ensure_channels(map(topic_channel, there))
 
     def relabel_topics(self, wanted: Mapping[str, Topic]) -> bool:
         """Bring labels and addresses of topics in use up to date; tell whether any changed."""
-        rows = [
-            _row(wanted[topic.slug]) | {"dirty": dirty, "clean": clean}
-            for topic, dirty, clean in self._topics()
+        changed = [
+            wanted[topic.slug]
+            for topic in self.topics_in_use()
             if topic.slug in wanted and wanted[topic.slug] != topic
         ]
-        upsert(self.connection, topics, rows)
-        return bool(rows)
-
-    def _topics(self) -> list[tuple[Topic, int, int]]:
-        rows = self.connection.execute(select(topics).order_by(topics.c.slug)).all()
-        return [(to_topic(row), row.dirty, row.clean) for row in rows]
+        upsert(self.connection, topics, [_row(topic) for topic in changed])
+        self.relabel_channels(map(topic_channel, changed))
+        return bool(changed)
 
     def topics_in_use(self) -> list[Topic]:
-        """Return every topic that has feeds, `all` included, by slug."""
-        return [topic for topic, _, _ in self._topics()]
+        """Return every topic that has feeds, by slug."""
+        rows = self.connection.execute(select(topics).order_by(topics.c.slug))
+        return [to_topic(row) for row in rows]
 
-    def mark_dirty(self, slugs: Collection[str] | None = None) -> None:
-        """Note that the feeds of those topics, or of every topic, have to be written."""
-        statement = update(topics).values(dirty=topics.c.dirty + 1)
-        if slugs is None:
-            self.connection.execute(statement)
-            return
-        for part in chunks(sorted(slugs)):
-            self.connection.execute(statement.where(topics.c.slug.in_(part)))
+    def rename_topic(self, old: str, new: Topic, *, now: datetime) -> None:
+        """Let a topic go on under another slug: articles, places and pages go with it.
 
-    def mark_articles_dirty(self, article_ids: Sequence[str]) -> None:
-        """Note that something these articles' entries show has changed."""
-        self.mark_dirty({ALL, *self._left(list(article_ids))})
-
-    def dirty_topics(self) -> list[tuple[Topic, int]]:
-        """Return topics whose feeds wait to be written, each with its mark."""
-        return [(topic, dirty) for topic, dirty, clean in self._topics() if dirty > clean]
-
-    def mark_clean(self, marks: Mapping[str, int]) -> None:
-        """Note that feeds show the state of those marks; a later mark stays dirty."""
-        for slug, mark in sorted(marks.items()):
+        If readers know a feed of the new name already, the articles join that one at its end.
+        """
+        self.ensure_topics([new])
+        numbering = self.connection.execute(
+            select(channels.c.entries, channels.c.closed).where(channels.c.slug == old)
+        ).first()
+        first = self.last_position(new.slug) == 0
+        if first and numbering is not None:
             self.connection.execute(
-                update(topics)
-                .where(topics.c.slug == slug, topics.c.clean < mark)
-                .values(clean=mark)
+                update(channels)
+                .where(channels.c.slug == new.slug)
+                .values(entries=numbering.entries, closed=numbering.closed)
             )
+            self.swap_feed_names(old, new.slug)
+        else:
+            statement = update(sequence).where(sequence.c.slug == old)
+            self.connection.execute(statement.values(position=None))
+        self._move(pages, old, new.slug, keep=old if first else new.slug)
+        self._move(sequence, old, new.slug, keep=old if first else new.slug)
+        self._move(article_topics, old, new.slug, keep=new.slug)
+        self._move(tombstones, old, new.slug, keep=new.slug)
+        self.connection.execute(update(shares).where(shares.c.slug == old).values(slug=new.slug))
+        self._choose_instead(old, new.slug)
+        self.put_renamed(old, new.slug, now=now)
+        self.drop_channels([old])
+        self.mark_whole([new.slug])
 
-    def empty_topics(self, slugs: Collection[str]) -> list[str]:
+    def _move(self, table: Table, old: str, new: str, *, keep: str) -> None:
+        """Give rows of a slug another one; where both have one, that of the slug ``keep`` stays."""
+        key = next(one for one in table.primary_key if one.name != "slug").name
+        also = table.alias()
+        lose = new if keep == old else old
+        both = select(also.c[key]).where(also.c.slug == keep)
+        self.connection.execute(delete(table).where(table.c.slug == lose, table.c[key].in_(both)))
+        self.connection.execute(update(table).where(table.c.slug == old).values(slug=new))
+
+    def _choose_instead(self, old: str, new: str) -> None:
+        """Let what a person chose mean the topic's new slug."""
+        for row in self.connection.execute(select(topic_choices)).all():
+            if old in row.slugs:
+                slugs = list(dict.fromkeys(new if one == old else one for one in row.slugs))
+                self.connection.execute(
+                    update(topic_choices)
+                    .where(topic_choices.c.article_id == row.article_id)
+                    .values(slugs=slugs)
+                )
+
+    def empty_channels(self, slugs: Collection[str]) -> list[str]:
         """Return those of the slugs that hold no article which is published."""
         held: set[str] = set()
         for part in chunks(sorted(slugs)):
             some = (
-                select(article_topics.c.slug)
-                .join(articles, articles.c.id == article_topics.c.article_id)
-                .where(article_topics.c.slug == topics.c.slug, articles.c.withdrawn.is_(None))
+                select(sequence.c.slug)
+                .join(articles, articles.c.id == sequence.c.article_id)
+                .where(
+                    sequence.c.slug == channels.c.slug,
+                    sequence.c.member == 1,
+                    articles.c.withdrawn.is_(None),
+                )
             )
             held.update(
                 self.connection.scalars(
-                    select(topics.c.slug).where(topics.c.slug.in_(part), some.exists())
+                    select(channels.c.slug).where(channels.c.slug.in_(part), some.exists())
                 )
             )
-        return sorted(set(slugs) - held - {ALL})
+        return sorted(set(slugs) - held)
 
-    def drop_topics(self, slugs: Sequence[str]) -> None:
-        """Remove topics that hold nothing published; withdrawn articles stay sorted nowhere."""
+    def drop_channels(self, slugs: Sequence[str]) -> None:
+        """Remove channels; their files go with the next publication.
+
+        Articles keep their places, should the channel come back; withdrawn ones stay sorted
+        nowhere.
+        """
         for part in chunks(slugs):
-            self.connection.execute(delete(article_topics).where(article_topics.c.slug.in_(part)))
-            self.connection.execute(
-                delete(sequence).where(sequence.c.slug.in_(part), sequence.c.position.is_(None))
-            )
-            self.connection.execute(delete(topics).where(topics.c.slug.in_(part)))
+            for statement in (
+                delete(article_topics).where(article_topics.c.slug.in_(part)),
+                delete(sequence).where(sequence.c.slug.in_(part), sequence.c.position.is_(None)),
+                delete(tombstones).where(tombstones.c.slug.in_(part)),
+                delete(pages).where(pages.c.slug.in_(part)),
+                delete(channels).where(channels.c.slug.in_(part)),
+                delete(topics).where(topics.c.slug.in_(part)),
+                update(feed_files).where(feed_files.c.slug.in_(part)).values(doomed=1),
+            ):
+                self.connection.execute(statement)
+        if slugs:
+            self.note_listing()
+
+    def drop_places(self, slugs: Sequence[str]) -> None:
+        """Forget the order of channels that do not come back as they were."""
+        for part in chunks(slugs):
+            self.connection.execute(delete(sequence).where(sequence.c.slug.in_(part)))
 
     def topic_counts(self) -> list[TopicCount]:
         """Return topics in use with how many published articles each holds, the largest first."""

@@ -2,65 +2,41 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Any
-
 from sqlalchemy import (
     JSON,
     BigInteger,
     Column,
-    DateTime,
-    Dialect,
     Float,
     ForeignKey,
     Index,
     Integer,
-    MetaData,
     String,
     Table,
     Text,
-    UniqueConstraint,
 )
-from sqlalchemy.types import TypeDecorator
 
-HEAD = "0006"
+from feedsvc.storage.columns import UTCDateTime, article_column
+from feedsvc.storage.columns import metadata as metadata
+from feedsvc.storage.feed_tables import article_topics as article_topics
+from feedsvc.storage.feed_tables import channels as channels
+from feedsvc.storage.feed_tables import feed_files as feed_files
+from feedsvc.storage.feed_tables import feed_names as feed_names
+from feedsvc.storage.feed_tables import former_feeds as former_feeds
+from feedsvc.storage.feed_tables import mended as mended
+from feedsvc.storage.feed_tables import pages as pages
+from feedsvc.storage.feed_tables import sequence as sequence
+from feedsvc.storage.feed_tables import shares as shares
+from feedsvc.storage.feed_tables import tombstones as tombstones
+from feedsvc.storage.feed_tables import topic_choices as topic_choices
+from feedsvc.storage.feed_tables import topics as topics
+from feedsvc.storage.push_tables import push_counts as push_counts
+from feedsvc.storage.push_tables import pushes as pushes
+from feedsvc.storage.push_tables import subscriptions as subscriptions
+from feedsvc.storage.search_tables import documents as documents
+from feedsvc.storage.search_tables import unindexed as unindexed
+
+HEAD = "0008"
 """The migration that this schema is; a test holds it to `migrations/versions`."""
-
-
-class UTCDateTime(TypeDecorator[datetime]):
-    """An aware UTC time: SQLite forgets the zone, PostgreSQL answers in the session's."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError(f"{value!r} has no time zone")
-        return value.astimezone(UTC)
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        moment: datetime = value
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(column_0_N_label)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-
-def _article(**options: Any) -> Column[str]:
-    return Column(
-        "article_id", String(36), ForeignKey("articles.id", ondelete="CASCADE"), **options
-    )
 
 
 seeds = Table(
@@ -97,17 +73,27 @@ articles = Table(
     Column("seed", Text, nullable=False),
     Column("revision", Integer, nullable=False),
     Column("digest", String(64), nullable=False),
-    Column("published", UTCDateTime, nullable=False, index=True),
+    Column("published", UTCDateTime, nullable=False),
     Column("updated", UTCDateTime, nullable=False),
     Column("first_seen", UTCDateTime, nullable=False),
-    Column("withdrawn", UTCDateTime, index=True),
+    Column("withdrawn", UTCDateTime),
     Column("topics_version", String(64), nullable=False, index=True),
+    # Under which settings it was filed by author, host and so on; empty: none were on.
+    Column("filed", String(64), nullable=False, server_default="", index=True),
+    Index("ix_articles_published", "published", "id"),
+)
+# Only the few that are: SQLite would else go through it for all that are not.
+Index(
+    "ix_articles_withdrawn",
+    articles.c.withdrawn,
+    sqlite_where=articles.c.withdrawn.is_not(None),
+    postgresql_where=articles.c.withdrawn.is_not(None),
 )
 
 revisions = Table(
     "revisions",
     metadata,
-    _article(primary_key=True),
+    article_column(primary_key=True),
     Column("number", Integer, primary_key=True),
     Column("recorded", UTCDateTime, nullable=False),
     Column("digest", String(64), nullable=False),
@@ -125,63 +111,14 @@ revisions = Table(
     Column("topics", JSON, nullable=False),
 )
 
-topics = Table(
-    "topics",
-    metadata,
-    Column("slug", String(120), primary_key=True),
-    Column("label", Text, nullable=False),
-    Column("uri", Text),
-    Column("scheme", Text),
-    Column("code", Text),
-    Column("definition", Text, nullable=False),
-    # Its feeds wait to be written while dirty is more than clean.
-    Column("dirty", BigInteger, nullable=False),
-    Column("clean", BigInteger, nullable=False),
-)
-
-article_topics = Table(
-    "article_topics",
-    metadata,
-    _article(primary_key=True),
-    Column("slug", String(120), ForeignKey("topics.slug"), primary_key=True),
-    Column("rank", Integer, nullable=False),
-    Column("score", Float, nullable=False),
-    Column("source", String(16), nullable=False),
-    Index("ix_article_topics_slug_article_id", "slug", "article_id"),
-)
-
-topic_choices = Table(
-    "topic_choices",
-    metadata,
-    _article(primary_key=True),
-    Column("slugs", JSON, nullable=False),
-    Column("chosen", UTCDateTime, nullable=False),
-)
-
-# Where an entry stands in a topic's sequence; no position yet = joins at the next publish.
-sequence = Table(
-    "sequence",
-    metadata,
-    Column("slug", String(120), primary_key=True),
-    _article(primary_key=True),
-    Column("position", BigInteger),
-    UniqueConstraint("slug", "position"),
-)
-Index(
-    "ix_sequence_joining",
-    sequence.c.slug,
-    sqlite_where=sequence.c.position.is_(None),
-    postgresql_where=sequence.c.position.is_(None),
-)
-
 captures = Table(
     "captures",
     metadata,
-    _article(primary_key=True),
+    article_column(primary_key=True),
     Column("url", Text, nullable=False),
     Column("host", Text, nullable=False),
     Column("state", String(8), nullable=False),
-    Column("due", UTCDateTime, index=True),
+    Column("due", UTCDateTime),
     Column("lease", String(64)),
     Column("lease_until", UTCDateTime),
     Column("attempts", Integer, nullable=False),
@@ -193,6 +130,7 @@ captures = Table(
     Column("purpose", String(8), nullable=False, server_default="capture"),
     # How many looks went before: which interval of the schedule is next.
     Column("step", Integer, nullable=False, server_default="0"),
+    Index("ix_captures_purpose_due", "purpose", "due"),
 )
 
 # Leased rows are few; what a dead process still holds is looked for at every run.
@@ -209,7 +147,7 @@ attempts = Table(
     Column(
         "id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
     ),
-    _article(nullable=False),
+    article_column(nullable=False),
     Column("url", Text, nullable=False),
     Column("started", UTCDateTime, nullable=False),
     Column("seconds", Float, nullable=False),
@@ -226,7 +164,7 @@ snapshots = Table(
     "snapshots",
     metadata,
     Column("id", String(36), primary_key=True),
-    _article(nullable=False),
+    article_column(nullable=False),
     Column("url", Text, nullable=False),
     Column("final_url", Text, nullable=False),
     Column("captured", UTCDateTime, nullable=False),
@@ -245,14 +183,27 @@ snapshots = Table(
     Column("damaged", UTCDateTime),
     # The snapshot whose page this one found unchanged: it holds a revisit record, no payload.
     Column("repeats", String(36)),
+    # Which of its records holds the article's picture, and what that is.
+    Column("image", JSON(none_as_null=True)),
+    Column("thumbnail", JSON(none_as_null=True)),
+    # Where another archive has it, if we did not capture it ourselves.
+    Column("source", Text),
     Index("ix_snapshots_article_id_captured", "article_id", "captured"),
+)
+
+# Damaged ones are few, and the feed about failures asks for them all the time.
+Index(
+    "ix_snapshots_damaged",
+    snapshots.c.damaged,
+    sqlite_where=snapshots.c.damaged.is_not(None),
+    postgresql_where=snapshots.c.damaged.is_not(None),
 )
 
 # How each original is on the web today.
 originals = Table(
     "originals",
     metadata,
-    _article(primary_key=True),
+    article_column(primary_key=True),
     Column("state", String(16), nullable=False),
     Column("since", UTCDateTime, nullable=False),
     Column("looked", UTCDateTime, nullable=False),
@@ -261,7 +212,7 @@ originals = Table(
     Column("final_url", Text),
     # When it was first missing in a row: gone only if it still is a day later.
     Column("missed", UTCDateTime),
-    Index("ix_originals_state_since", "state", "since"),
+    Index("ix_originals_state_since", "state", "since", "article_id"),
 )
 
 # What an original says now that it did not say before, and the other way round.
@@ -269,14 +220,16 @@ changes = Table(
     "changes",
     metadata,
     Column("id", String(36), primary_key=True),
-    _article(nullable=False),
-    Column("at", UTCDateTime, nullable=False, index=True),
+    article_column(nullable=False),
+    Column("at", UTCDateTime, nullable=False),
     Column("before_id", String(36), nullable=False),
     Column("after_id", String(36), nullable=False),
     Column("added", Integer, nullable=False),
     Column("removed", Integer, nullable=False),
     Column("difference", JSON, nullable=False),
+    Index("ix_changes_at_id", "at", "id"),
     Index("ix_changes_article_id_at", "article_id", "at"),
+    Index("ix_changes_after_id", "after_id"),
 )
 
 # What the TimeGate offers (RFC 7089): an address, in the form under which captures are found, and
@@ -334,15 +287,6 @@ audit = Table(
     Column("subject", String(36), nullable=False),
     Column("reason", Text, nullable=False),
     Column("details", JSON, nullable=False),
-)
-
-feed_files = Table(
-    "feed_files",
-    metadata,
-    Column("name", String(160), primary_key=True),
-    Column("sha256", String(64), nullable=False),
-    Column("size", BigInteger, nullable=False),
-    Column("written", UTCDateTime, nullable=False),
 )
 
 runs = Table(

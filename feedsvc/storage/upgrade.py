@@ -23,10 +23,10 @@ class Upgraded:
     backup: Path | None
 
 
-def upgrade_database(url: URL, *, backups: Path, now: datetime, to: str = HEAD) -> Upgraded:
+def upgrade_database(url: URL, *, backups: Path | None, now: datetime, to: str = HEAD) -> Upgraded:
     """Migrate to ``to`` in one transaction, after a backup where the database is a file.
 
-    Raises SchemaMismatch if the database is newer than this code or none of ours.
+    ``backups`` is None for a database that is a copy itself. Raises SchemaMismatch if the database is newer than this code or none of ours.
     """
     database = Database(url, check_schema=False)
     try:
@@ -37,7 +37,9 @@ def upgrade_database(url: URL, *, backups: Path, now: datetime, to: str = HEAD) 
             if before != "none" and before not in revisions():
                 raise mismatch(before)
             database.require_writing()
-            backup = None if before == "none" else _back_up(database, backups, before, now)
+            backup = None
+            if before != "none" and backups is not None:
+                backup = back_up(database, backups, schema=before, now=now)
             with database.engine.begin() as connection:
                 config = alembic_config()
                 config.attributes["connection"] = connection
@@ -54,13 +56,11 @@ def alembic_config() -> Config:
     return config
 
 
-def _back_up(database: Database, folder: Path, schema: str, now: datetime) -> Path | None:
+def back_up(database: Database, folder: Path, *, schema: str, now: datetime) -> Path | None:
+    """Copy a database that is a file into a folder of backups; None if it is no file."""
     if database.file is None:
         return None
     folder.mkdir(mode=0o750, parents=True, exist_ok=True)
     target = folder / f"feedsvc-{schema}-{now:%Y%m%dT%H%M%S}.db"
-    with database.engine.connect() as connection:
-        raw = connection.connection.driver_connection
-        assert raw is not None  # noqa: S101 - an open connection has one
-        raw.execute("VACUUM INTO ?", (str(target),))
+    database.copy_file(target)
     return target

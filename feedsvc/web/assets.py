@@ -22,14 +22,21 @@ class Assets:
 
     def __init__(self) -> None:
         self._style = (_FOLDER / "style.css").read_bytes()
+        self._script = (_FOLDER / "site.js").read_bytes()
         self._svg = (_FOLDER / "favicon.svg").read_bytes()
         self._ico = (_FOLDER / "favicon.ico").read_bytes()
         self.style_path = f"/static/style-{sha256(self._style).hexdigest()[:16]}.css"
         """Changes with the content, so that it can be kept for ever."""
+        self.script_path = f"/static/site-{sha256(self._script).hexdigest()[:16]}.js"
+        """As `style_path`."""
 
     def style(self, request: Request) -> Response:
         """Answer with the style sheet."""
         return answer(request, self._style, media_type="text/css", cache=_FOR_EVER)
+
+    def script(self, request: Request) -> Response:
+        """Answer with the script of our pages."""
+        return answer(request, self._script, media_type="text/javascript", cache=_FOR_EVER)
 
     def svg(self, request: Request) -> Response:
         """Answer with the icon as SVG."""

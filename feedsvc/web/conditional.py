@@ -7,9 +7,12 @@ from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from functools import lru_cache
 
+from feedsvc.publish.packing import IDENTITY
+
 _TAG = re.compile(r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 _RANGE = re.compile(r"bytes=[ \t]*(\d{0,18})-(\d{0,18})[ \t]*", re.IGNORECASE)
 _LONGEST_CODING_LIST = 512
+_SAME = {"x-gzip": "gzip"}
 
 
 class Unsatisfiable(ValueError):
@@ -55,19 +58,34 @@ def unchanged(
 
 def wants_gzip(accept_encoding: str | None) -> bool:
     """Tell whether gzip is acceptable and not liked less than the identity (RFC 9110 §12.5.3)."""
+    return chosen_coding(accept_encoding, ("gzip",)) == "gzip"
+
+
+def chosen_coding(accept_encoding: str | None, offered: tuple[str, ...]) -> str:
+    """Return which of ``offered`` codings a client likes best, else `identity` (RFC 9110 §12.5.3).
+
+    ``offered`` goes from best to worst and decides between equals. A client that accepts nothing
+    we have, not even the identity, gets that all the same, as §12.5.3 allows.
+    """
     if not accept_encoding or len(accept_encoding) > _LONGEST_CODING_LIST:
-        return False
-    return _likes_gzip(accept_encoding)
+        return IDENTITY
+    return _best_coding(accept_encoding, offered)
 
 
-@lru_cache(maxsize=64)  # a handful of clients' lists make nearly all requests
-def _likes_gzip(accept_encoding: str) -> bool:
+@lru_cache(maxsize=128)  # a handful of clients' lists make nearly all requests
+def _best_coding(accept_encoding: str, offered: tuple[str, ...]) -> str:
     likings: dict[str, float] = {}
     for part in accept_encoding.split(","):
         coding, _, parameters = part.partition(";")
-        likings[coding.strip().lower()] = _quality(parameters)
-    gzip = likings.get("gzip", likings.get("x-gzip", likings.get("*", 0.0)))
-    return gzip > 0.0 and gzip >= likings.get("identity", 0.0)
+        name = coding.strip().lower()
+        likings[_SAME.get(name, name)] = _quality(parameters)
+    others = likings.get("*", 0.0)
+    best, liking = IDENTITY, likings.get(IDENTITY, 0.0)
+    for coding in reversed(offered):
+        liked = likings.get(coding, others)
+        if liked > 0.0 and liked >= liking:
+            best, liking = coding, liked
+    return best
 
 
 def _quality(parameters: str) -> float:

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 Headers = list[tuple[bytes, bytes]]
+
+Fields = Mapping[bytes, bytes]
+"""A request's headers, lower case; the lines of one header joined (RFC 9110 §5.3)."""
+
+QuickAnswer = tuple[int, bytes, bytes]
+"""Status, headers as HTTP/1.1 writes them with the blank line after them, and body."""
+
+Quick = Callable[[bytes, Fields, str], QuickAnswer | None]
+"""Target, headers and peer's address of a GET → an answer, None where that takes more."""
 
 LONGEST_URL = 8192
 """Bytes of path and query; longer ones get 414."""
@@ -77,10 +86,36 @@ class Door:
     with and without that prefix, as proxies differ in whether they strip it.
     """
 
-    def __init__(self, app: ASGIApp, *, hosts: AllowedHosts, prefix: str = "") -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        hosts: AllowedHosts,
+        prefix: str = "",
+        largest: Callable[[bytes], int] | None = None,
+        end: Callable[[float], bool] | None = None,
+    ) -> None:
+        """``largest``: bytes that a POST to a target may have; ``end`` ends what goes on behind."""
+        self._largest = largest
+        self._end = end
         self._app = app
         self._hosts = hosts
         self._prefix = prefix.rstrip("/")
+        self._quick: Quick | None = getattr(app, "quick", None)
+
+    def quick(self, target: bytes, fields: Fields, peer: str) -> QuickAnswer | None:
+        """Answer a GET from memory, None where that takes more: see FeedCache.quick."""
+        if self._quick is None or fields.get(b"host", b"") not in self._hosts:
+            return None
+        return self._quick(target, fields, peer)
+
+    def largest(self, target: bytes) -> int:
+        """Return how many bytes a POST to a target may have; 0 for as few as everywhere."""
+        return 0 if self._largest is None else self._largest(target)
+
+    def end(self, seconds: float) -> bool:
+        """End what goes on in the background; False if that takes longer."""
+        return True if self._end is None else self._end(seconds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":

@@ -89,7 +89,7 @@ class Downloads:
         except NotFound:
             pass
         # Other bytes must not go out under the digest of the ones recorded.
-        raise HTTPException(500, _LOST)
+        raise HTTPException(404, _LOST)
 
 
 class BlobResponse(StreamingResponse):

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import re
+import asyncio
+import math
 from collections import Counter
+from collections.abc import Awaitable, Callable
 
 import anyio
 import anyio.to_thread
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from feedsvc.model import ALL
-from feedsvc.publish import FEED_FORMATS
-from feedsvc.web.conditional import unchanged, wants_gzip
-from feedsvc.web.documents import CORS, Document, Documents
-from feedsvc.web.door import Headers, say
+from feedsvc.publish.packing import OFFERED
+from feedsvc.web.conditional import chosen_coding, unchanged
+from feedsvc.web.documents import CORS, Document, Documents, Variant
+from feedsvc.web.door import Fields, Headers, QuickAnswer, say
+from feedsvc.web.fair_use import Clients, FairUse
+from feedsvc.web.former import Elsewhere, nowhere
+from feedsvc.web.names import FeedName, feed_name
 
-_NAME = re.compile(rf"[a-z0-9-]{{1,120}}\.(?:{'|'.join(FEED_FORMATS)})|index\.opml")
-_SLUG = re.compile(r"[a-z0-9-]{1,120}")
+ROOT = "/feeds/"
 _ALLOWED = b"GET, HEAD, OPTIONS"
-_LARGE = 256 << 10
-"""Files from this size on are read and compressed in a thread: others must not wait for them."""
+_MISSING = "There is no such feed."
 
 _PREFLIGHT: Headers = [
     (b"allow", _ALLOWED),
@@ -34,47 +36,102 @@ class FeedCache:
     """Answer requests for feeds from ``documents``; pass all others on to ``app``."""
 
     def __init__(
-        self, app: ASGIApp, documents: Documents, answered: Counter[int], *, prefix: str = ""
+        self,
+        app: ASGIApp,
+        documents: Documents,
+        answered: Counter[int],
+        *,
+        prefix: str = "",
+        elsewhere: Callable[[str], Awaitable[Elsewhere]] = nowhere,
+        fair_use: FairUse | None = None,
+        clients: Clients | None = None,
     ) -> None:
-        """Count answers by status in ``answered``."""
+        """Count answers by status in ``answered``.
+
+        ``elsewhere`` tells where a path below `/feeds/` leads that names no document;
+        ``fair_use`` is None where everybody may ask as often as they like.
+        """
         self._app = app
         self._documents = documents
         self._prefix = prefix
+        self._before = {b"", prefix.encode()}
         self._loading = anyio.Lock()
         self._answered = answered
+        self._elsewhere = elsewhere
+        self._fair_use = fair_use
+        self._clients = clients or Clients()
+        self._checked: set[str] = set()
+
+    # --- without ASGI ------------------------------------------------------------------------
+
+    def quick(self, target: bytes, fields: Fields, peer: str) -> QuickAnswer | None:
+        """Answer a GET at once: status, headers as HTTP/1.1 writes them, body.
+
+        None if that takes more than memory and one look at the file: everything else, mistakes
+        included, is for ``__call__``. Both give the same answer.
+        """
+        before, found, name = target.partition(b"/feeds/")
+        if not found or before not in self._before:
+            return None
+        document = self._fresh(name.decode("latin-1"))
+        if document is None:
+            return None
+        variant, known = _chosen(document, fields)
+        if not known and variant.body is None:
+            return None
+        if self._wait(variant, fields, peer, full=not known) > 0:
+            return None
+        if known:
+            self._answered[304] += 1
+            return 304, variant.wire[1], b""
+        self._answered[200] += 1
+        return 200, variant.wire[0], variant.body or b""
+
+    def _fresh(self, name: str) -> Document | None:
+        """Return a held document, its file looked at in this turn of the event loop.
+
+        Whoever asks in the same turn has asked at the same time: the kernel told of all of
+        them at once, so that one look is true for all of them.
+        """
+        checked = self._checked
+        if name in checked:
+            return self._documents.held(name)
+        document = self._documents.current(name)
+        if document is not None:
+            if not checked:
+                asyncio.get_running_loop().call_soon(checked.clear)
+            checked.add(name)
+        return document
+
+    # --- as an ASGI application --------------------------------------------------------------
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope.get("path", "")
-        if scope["type"] != "http" or not path.startswith("/feeds/"):
+        if scope["type"] != "http" or not path.startswith(ROOT):
             await self._app(scope, receive, send)
             return
         method: str = scope["method"]
-        name = path[len("/feeds/") :]
         if method not in {"GET", "HEAD"}:
             await self._other(method, send)
             return
-        if _NAME.fullmatch(name) is None:
-            await self._elsewhere(name, send, head=method == "HEAD")
-            return
+        rest, head = path[len(ROOT) :], method == "HEAD"
+        name = feed_name(rest)
         try:
-            document = await self._current(name)
+            document = await self._current(name) if name else None
+            if document is not None:
+                await self._answer(document, scope, send, head=head)
+            else:
+                await self._lead_elsewhere(rest, send, head=head)
         except OSError:
             retry = [(b"retry-after", b"5"), *CORS]
-            await self._say(
-                503, "This feed cannot be read now.", send, retry, head=method == "HEAD"
-            )
-            return
-        if document is None:
-            await self._say(404, "There is no such feed.", send, CORS, head=method == "HEAD")
-            return
-        await self._answer(document, scope, send)
+            await self._say(503, "This feed cannot be read now.", send, retry, head=head)
 
-    async def _current(self, name: str) -> Document | None:
-        held, stamp = self._documents.look(name)
+    async def _current(self, name: FeedName) -> Document | None:
+        held, stamp = self._documents.look(name.path)
         if stamp is None or (held is not None and held.stamp == stamp):
             return held
         try:
-            if stamp[0] >= _LARGE:
+            if self._documents.is_large(stamp):
                 return await self._read_large(name)
             document = self._documents.read(name)
         except OSError:
@@ -82,47 +139,73 @@ class FeedCache:
             if held is None:
                 raise
             return held
-        self._documents.keep(name, document)
+        self._documents.keep(name.path, document)
         return document
 
-    async def _read_large(self, name: str) -> Document | None:
+    async def _read_large(self, name: FeedName) -> Document | None:
         async with self._loading:
-            held, stamp = self._documents.look(name)
+            held, stamp = self._documents.look(name.path)
             if stamp is None or (held is not None and held.stamp == stamp):
                 return held  # somebody else read it while this request waited
             document = await anyio.to_thread.run_sync(self._documents.read, name)
-            self._documents.keep(name, document)
+            self._documents.keep(name.path, document)
             return document
 
-    async def _answer(self, document: Document, scope: Scope, send: Send) -> None:
-        coding = condition = since = None
-        for key, value in scope["headers"]:
-            if key == b"accept-encoding":
-                coding = _joined(coding, value)
-            elif key == b"if-none-match":
-                condition = _joined(condition, value)
-            elif key == b"if-modified-since":
-                since = value.decode("latin-1")
-        chosen = document.gzip if wants_gzip(coding) else document.identity
-        if unchanged(condition, since, etag=chosen.etag, modified=document.modified):
-            status, headers, body = 304, chosen.unchanged, b""
+    async def _answer(self, document: Document, scope: Scope, send: Send, *, head: bool) -> None:
+        fields = joined(scope["headers"])
+        variant, known = _chosen(document, fields)
+        peer = (scope.get("client") or ("",))[0]
+        wait = self._wait(variant, fields, peer, full=not known and not head)
+        if wait > 0:
+            await self._refuse(wait, send, head=head)
+            return
+        if known:
+            status, headers, body = 304, variant.unchanged, b""
         else:
-            status, headers, body = 200, chosen.found, chosen.body
+            if variant.body is None:
+                await self._pack(document, variant)
+            status, headers, body = 200, variant.found, variant.body or b""
         self._answered[status] += 1
         await send({"type": "http.response.start", "status": status, "headers": headers})
-        body = b"" if scope["method"] == "HEAD" else body
-        await send({"type": "http.response.body", "body": body})
+        await send({"type": "http.response.body", "body": b"" if head else body})
 
-    async def _elsewhere(self, name: str, send: Send, *, head: bool) -> None:
-        """Lead a feed's bare name to the page about it; other names lead nowhere."""
-        if name and _SLUG.fullmatch(name) is None:
-            await self._say(404, "There is no such feed.", send, CORS, head=head)
-            return
-        page = f"/topics/{name}" if name and name != ALL else "/"
-        location = (b"location", (self._prefix + page).encode())
-        await self._say(
-            308, "The feeds of this topic are listed on its page.", send, [location], head=head
+    async def _pack(self, document: Document, variant: Variant) -> None:
+        if document.large:
+            async with self._loading:
+                if variant.body is None:
+                    await anyio.to_thread.run_sync(variant.pack)
+        else:
+            variant.pack()
+        self._documents.grown(document, variant)
+
+    def _wait(self, variant: Variant, fields: Fields, peer: str, *, full: bool) -> float:
+        if self._fair_use is None:
+            return 0.0
+        client = self._clients.key(
+            peer,
+            fields.get(b"x-forwarded-for", b"").decode("latin-1"),
+            fields.get(b"forwarded", b"").decode("latin-1"),
         )
+        if not client:
+            return 0.0
+        plain = b"if-none-match" not in fields and b"if-modified-since" not in fields
+        return self._fair_use.wait(client, variant.etag, full=full and plain)
+
+    async def _refuse(self, wait: float, send: Send, *, head: bool) -> None:
+        sentence = (
+            "You were sent this feed before and it has not changed. Send its ETag in If-None-Match "
+            "or its Last-Modified in If-Modified-Since, or ask less often."
+        )
+        retry: Headers = [(b"retry-after", b"%d" % max(1, math.ceil(wait))), *CORS]
+        await self._say(429, sentence, send, retry, head=head)
+
+    async def _lead_elsewhere(self, rest: str, send: Send, *, head: bool) -> None:
+        """Lead a feed's bare name to its page and a renamed feed's to the new one."""
+        status, location = await self._elsewhere(rest)
+        more: Headers = [*CORS]
+        if location:
+            more.append((b"location", location.encode("latin-1", "ignore")))
+        await self._say(status, _SENTENCES.get(status, _MISSING), send, more, head=head)
 
     async def _other(self, method: str, send: Send) -> None:
         if method == "OPTIONS":
@@ -137,7 +220,38 @@ class FeedCache:
         await say(send, status, sentence, headers=headers, head=head)
 
 
-def _joined(before: str | None, value: bytes) -> str:
-    """Join the lines of one header as RFC 9110 §5.3 says."""
-    text = value.decode("latin-1")
-    return text if before is None else f"{before}, {text}"
+_SENTENCES = {
+    301: "This feed has another name now.",
+    308: "This feed's formats are listed on its page.",
+    410: "This feed was withdrawn.",
+}
+
+
+def joined(headers: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """Return headers by name, the lines of one header joined as RFC 9110 §5.3 says."""
+    fields: dict[bytes, bytes] = {}
+    for name, value in headers:
+        fields[name] = fields[name] + b", " + value if name in fields else value
+    return fields
+
+
+def _chosen(document: Document, fields: Fields) -> tuple[Variant, bool]:
+    """Return what suits a client best, and whether it has that already."""
+    accepted = fields.get(b"accept-encoding")
+    coding = chosen_coding(accepted.decode("latin-1") if accepted else None, OFFERED)
+    # Somebody opens it in a browser's window; readers, those in browsers too, say something else.
+    if document.opens and fields.get(b"sec-fetch-dest") == b"document":
+        variant = document.opened(coding)
+    else:
+        variant = document.variant(coding)
+    condition = fields.get(b"if-none-match")
+    since = fields.get(b"if-modified-since")
+    if condition is None and since is None:
+        return variant, False
+    known = unchanged(
+        None if condition is None else condition.decode("latin-1"),
+        None if since is None else since.decode("latin-1"),
+        etag=variant.etag,
+        modified=document.modified,
+    )
+    return variant, known

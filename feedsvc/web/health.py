@@ -15,7 +15,8 @@ from starlette.responses import Response
 
 from feedsvc import __version__
 from feedsvc.errors import FeedsvcError
-from feedsvc.model import SeedState, Verdict
+from feedsvc.jobs.push_state import push_status
+from feedsvc.model import Purpose, PushOutcome, SeedState, Verdict
 from feedsvc.runtime import Runtime
 from feedsvc.storage.store import Store
 from feedsvc.storage.store_status import Counts
@@ -89,6 +90,10 @@ class Metrics:
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(_Numbers(runtime, answered))
 
+    def families(self) -> Iterator[Metric]:
+        """Yield every metric there is, with its help."""
+        yield from self._registry.collect()
+
     def show(self, request: Request) -> Response:
         """Answer in the text format, or in OpenMetrics if that is asked for."""
         encode, media_type = choose_encoder(request.headers.get("accept", ""))
@@ -134,9 +139,18 @@ def _stored(store: Store, runtime: Runtime) -> Iterator[Metric]:
         "failed": store.count_failed(),
     }
     yield _gauge("captures", "Captures to be done, under way, or failed last.", captures, "state")
+    yield _gauge(
+        "originals", "Originals by what was last seen of them.", store.count_originals(), "state"
+    )
+    looks = {
+        "due": store.count_due(now=runtime.now(), purpose=Purpose.LOOK),
+        "failed": store.count_failed(Purpose.LOOK),
+    }
+    yield _gauge("looks", "Looks at archived originals to be done, or failed last.", looks, "state")
     seeds = _complete(SeedState, counts.seeds)
     yield _gauge("seeds", "Seed files by state.", seeds, "state")
     yield _gauge("feeds_dirty", "Topics whose feeds wait to be written.", counts.dirty)
+    yield from _pushes(store, runtime)
     yield _gauge("archive_bytes", "Bytes of all snapshots.", counts.archive_size)
     yield _gauge("disk_free_bytes", "Bytes free on the archive's disk.", runtime.archive.free())
 
@@ -147,6 +161,22 @@ def _runs(store: Store, runtime: Runtime) -> Iterator[Metric]:
     yield _gauge("job_last_run_age_seconds", "Seconds since the job's last run.", ages, "job")
     fine = {run.job: int(run.ok) for run in runs}
     yield _gauge("job_last_run_ok", "1 if the job's last run ended well.", fine, "job")
+
+
+def _pushes(store: Store, runtime: Runtime) -> Iterator[Metric]:
+    push = push_status(runtime, store)
+    yield _gauge("websub_subscriptions", "Subscriptions that last.", push.subscriptions)
+    pushes = {"due": push.due, "failing": store.count_failing_pushes()}
+    yield _gauge("websub_pushes", "Calls to be made, or failed last.", pushes, "state")
+    ended = CounterMetricFamily(
+        "feedsvc_websub_calls",
+        "Calls to hubs and subscribers by kind and outcome.",
+        labels=["kind", "outcome"],
+    )
+    for kind, outcomes in store.push_counts().items():
+        for outcome in PushOutcome:
+            ended.add_metric([kind, outcome.value], outcomes.get(outcome.value, 0))
+    yield ended
 
 
 def _complete(kinds: Iterable[str], counted: Mapping[str, int]) -> dict[str, int]:

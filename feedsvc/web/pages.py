@@ -1,100 +1,234 @@
-"""The pages: topics and newest articles, one topic, one article, one snapshot."""
+"""The pages: newest articles and topics, one article, one of its revisions."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Sequence
 from datetime import datetime
 
-from markupsafe import Markup
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
-from feedsvc.model import ALL, Article, CaptureState, Snapshot, TopicSource, Verdict
+from feedsvc.capture.compare import MainText, compare
+from feedsvc.jobs.preparing import private_slugs
+from feedsvc.model import (
+    ALL,
+    Article,
+    CaptureState,
+    Channel,
+    ChannelKind,
+    Revision,
+    Snapshot,
+    TopicScore,
+    Verdict,
+)
 from feedsvc.runtime import Runtime
-from feedsvc.web.answers import Pages
+from feedsvc.web import twins
+from feedsvc.web.answers import Pages, Shown
+from feedsvc.web.changes import LOOKS, history, state_sentence
+from feedsvc.web.listing import Counts, listed, page_start
+from feedsvc.web.pictures import Pictures
+from feedsvc.web.reasons import Reasons
 from feedsvc.web.rendering import moment
+from feedsvc.web.structured import news_article
 
-NEWEST = 50
-"""Articles a list shows."""
-
-SOURCES: Mapping[TopicSource, str] = {
-    TopicSource.FRONT_MATTER: "named in the seed",
-    TopicSource.PERSON: "set by a person",
-    TopicSource.RULE: "by the site's rules",
-    TopicSource.KEYWORDS: "by the words of the text",
-    TopicSource.NONE: "no topic was sure",
-}
+NEWEST = 30
+"""Articles that stand on a page of a list."""
+TOPICS = 200
+"""Topics that are told of at once."""
 
 _ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,63}")
-_SLUG = re.compile(r"[a-z0-9-]{1,120}")
+_NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 
 NO_ARTICLE = "There is no article under this address."
-NO_TOPIC = "No article belongs to a topic of this name."
+NO_REVISION = "This article has no revision of that number."
 NO_SNAPSHOT = "There is no snapshot under this address."
+WITHDRAWN = "This article was withdrawn."
 
 
 class SitePages:
-    """Endpoints that read the database and render a template."""
+    """Looks at the database for the front page and the pages of an article."""
 
-    def __init__(self, runtime: Runtime, pages: Pages, *, prefix: str) -> None:
+    def __init__(
+        self, runtime: Runtime, pages: Pages, *, counts: Counts, pictures: Pictures
+    ) -> None:
         self._runtime = runtime
         self._pages = pages
-        self._prefix = prefix
+        self._counts = counts
+        self._pictures = pictures
+        self._reasons = Reasons(runtime)
 
-    def home(self, request: Request) -> Response:
-        """Show the topics with their feeds, and the newest articles."""
+    def home(self, request: Request) -> Shown:
+        """Show the newest articles and the topics with their feeds."""
+        hidden = private_slugs(self._runtime)
         with self._runtime.database.reading() as store:
-            topics = store.topic_counts()
-            articles = store.newest(NEWEST)
-        return self._pages.page(
-            request,
+            start = page_start(request, store)
+            found = store.newest(NEWEST + 1, after=start)
+            some = listed(store, found[:NEWEST], hidden=hidden)
+            marked = store.channels_from(ChannelKind.TOPIC, limit=TOPICS)
+            counts = self._counts.of(store, marked)
+        topics = by_size([one for one, _ in marked if one.slug not in hidden], counts)
+        site = self._runtime.site
+        return Shown(
             "home.html",
-            topics=topics,
-            articles=articles,
-            published=self._runtime.feeds.path(f"{ALL}.atom").exists(),
+            site.title,
+            "/",
+            {
+                "topics": topics,
+                "counts": counts,
+                "articles": some,
+                "published": self._runtime.feeds.path(f"{ALL}.atom").exists(),
+            },
+            lambda: {
+                "articles": twins.entries(site, some),
+                "topics": [twins.channel(site, one, count=counts[one.slug]) for one in topics],
+            },
+            query={} if start is None else {"after": start.id},
+            following={"after": found[NEWEST - 1].id} if len(found) > NEWEST else None,
         )
 
-    def topic(self, request: Request) -> Response:
-        """Show the newest articles of a topic and its feeds."""
-        slug = checked(request, "slug", _SLUG, NO_TOPIC)
-        if slug == ALL:
-            return RedirectResponse(f"{self._prefix}/", 308)
-        with self._runtime.database.reading() as store:
-            found = next((c for c in store.topic_counts() if c.topic.slug == slug), None)
-            if found is None:
-                raise HTTPException(404, NO_TOPIC)
-            articles = store.newest(NEWEST, topic=slug)
-        return self._pages.page(
-            request, "topic.html", topic=found.topic, count=found.articles, articles=articles
-        )
-
-    def article(self, request: Request) -> Response:
-        """Show an article's text, its original, its topics and its snapshots."""
+    def article(self, request: Request) -> Shown | Response:
+        """Show an article's text, its original, its topics, its revisions and its snapshots."""
         key = checked(request, "id", _ID, NO_ARTICLE)
         with self._runtime.database.reading() as store:
             article = store.article(key)
             if article is None:
                 raise HTTPException(404, NO_ARTICLE)
             snapshots = store.snapshots(key)
-            topics = [] if article.withdrawn else store.article_topics(key)
+            if article.withdrawn:
+                return self._withdrawn(article, snapshots)
+            topics = self._named(store.article_topics(key))
+            channels = store.channels_of(key)
             state = store.capture_state(key)
-        if article.withdrawn:
-            return self._pages.page(
-                request, "withdrawn.html", status=410, article=article, snapshots=snapshots
-            )
-        return self._pages.page(
-            request,
+            original = store.original(key)
+            looks = store.attempts_at(key, limit=LOOKS)
+            changes = store.changes_of(key, limit=LOOKS)
+            revisions = store.revisions(key)
+            best = store.good_snapshots([key]).get(key)
+        site = self._runtime.site
+        why = self._reasons.of(article, topics)
+        return Shown(
             "article.html",
-            article=article,
-            # The stored body went through the sanitiser when it was loaded; nothing else may do this.
-            body=Markup(article.html),  # noqa: S704 - cleaned when it was loaded
-            topics=topics,
-            sources=SOURCES,
-            snapshots=snapshots,
-            capturing=capture_sentence(article, snapshots, state, now=self._runtime.now()),
+            article.title,
+            f"/articles/{key}",
+            {
+                "article": article,
+                "body": self._pictures.shown(article, best),
+                "topics": topics,
+                "why": why,
+                "channels": self._public(channels),
+                "original": original,
+                "state": "" if original is None else state_sentence(original),
+                "best": best,
+                "history": history(snapshots, looks, changes),
+                "revisions": revisions,
+                "structured": news_article(site, article, topics=topics, snapshot=best),
+                "capturing": capture_sentence(article, snapshots, state, now=self._runtime.now()),
+            },
+            lambda: {
+                "article": twins.article(
+                    site,
+                    article,
+                    state=original,
+                    topics=[twins.topic_score(site, one, why[one.topic.slug]) for one in topics],
+                    snapshots=snapshots,
+                    best=best,
+                ),
+                "capture": twins.capture_state(state),
+                "looks": [twins.look(one) for one in looks],
+                "changes": [twins.change_head(site, one) for one in changes],
+                "revisions": [twins.revision(site, one) for one in revisions],
+            },
         )
+
+    def _withdrawn(self, article: Article, snapshots: list[Snapshot]) -> Shown:
+        site = self._runtime.site
+        return Shown(
+            "withdrawn.html",
+            "Withdrawn",
+            f"/articles/{article.id}",
+            {"article": article, "snapshots": snapshots},
+            lambda: {
+                "article": {"id": article.id, "withdrawn": twins.time(article.withdrawn)},
+                "snapshots": [twins.snapshot(site, one) for one in snapshots],
+            },
+            status=410,
+        )
+
+    def _named(self, topics: Sequence[TopicScore]) -> list[TopicScore]:
+        """Return the topics that have a page: not those whose feeds are private."""
+        hidden = private_slugs(self._runtime)
+        return [one for one in topics if one.topic.slug not in hidden]
+
+    def _public(self, channels: Sequence[Channel]) -> list[Channel]:
+        """Return the channels beside topics that have a page of their own."""
+        hidden = private_slugs(self._runtime)
+        return [one for one in channels if "/" in one.slug and one.slug not in hidden]
+
+    def revision(self, request: Request) -> Shown:
+        """Show what changed in an article's own text from one revision to the next."""
+        key = checked(request, "id", _ID, NO_ARTICLE)
+        number = int(checked(request, "number", _NUMBER, NO_REVISION))
+        with self._runtime.database.reading() as store:
+            article = store.article(key)
+            revisions = {one.number: one for one in store.revisions(key)}
+        if article is None:
+            raise HTTPException(404, NO_ARTICLE)
+        if article.withdrawn:
+            raise HTTPException(410, WITHDRAWN)
+        if number not in revisions:
+            raise HTTPException(404, NO_REVISION)
+        site, now, before = self._runtime.site, revisions[number], revisions.get(number - 1)
+        difference = None if before is None else compare(_text_of(before), _text_of(now))
+        return Shown(
+            "revision.html",
+            f"Revision {number}: {now.title}",
+            f"/articles/{key}/revisions/{number}",
+            {
+                "article": article,
+                "revision": now,
+                "before": before,
+                "after": revisions.get(number + 1),
+                "difference": difference,
+            },
+            lambda: {
+                "article": twins.article_head(site, article),
+                "revision": twins.revision(site, now) | {"text": now.text},
+                "difference": None if difference is None else twins.difference(difference),
+            },
+        )
+
+    def snapshot_twin(self, request: Request) -> Shown:
+        """Tell of a snapshot what its page shows; that page itself is made by `Replay`."""
+        key = snapshot_id(request)
+        with self._runtime.database.reading() as store:
+            snapshot = store.snapshot(key)
+            if snapshot is None:
+                raise HTTPException(404, NO_SNAPSHOT)
+            article = store.article(snapshot.article_id)
+        site = self._runtime.site
+        head = article is not None and not article.withdrawn
+        return Shown(
+            "",
+            f"Snapshot of {moment(snapshot.captured)}",
+            f"/snapshots/{key}",
+            {},
+            lambda: {
+                "article": twins.article_head(site, article) if article and head else None,
+                "snapshot": twins.snapshot(site, snapshot),
+            },
+        )
+
+
+def by_size(channels: Sequence[Channel], counts: dict[str, int]) -> list[Channel]:
+    """Return channels, the largest first; those that hold nothing are left out."""
+    held = [one for one in channels if counts[one.slug]]
+    return sorted(held, key=lambda one: (-counts[one.slug], one.slug))
+
+
+def _text_of(revision: Revision) -> MainText:
+    return MainText(revision.title, tuple(revision.text.split("\n\n")))
 
 
 def checked(request: Request, name: str, pattern: re.Pattern[str], missing: str) -> str:
@@ -116,6 +250,8 @@ def capture_sentence(
     """Say where the capture stands; empty where the snapshots say it all."""
     if state is None:
         return "" if snapshots or not article.url else "No capture is planned for this article."
+    if state.purpose == "look":
+        return ""
     if state.state == "leased":
         return "The original is being captured now."
     failed = state.outcome in {"failed", "refused", "mismatch"}

@@ -8,6 +8,11 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from feedsvc.model import Site
+from feedsvc.publish.channels import feed_url, label_of
+from feedsvc.urls import host_of
+from feedsvc.web.former import page_of
+
 # ISO 639 codes and ISO 15924 scripts written from right to left.
 # fmt: off
 _RTL_LANGUAGES = frozenset((
@@ -38,6 +43,8 @@ def environment() -> Environment:
         auto_reload=False,
     )
     made.filters.update(day=day, moment=moment, iso=iso, size=size, percent=percent, dir=direction)
+    made.filters.update(host=host_of, page=page_of, reader=reader_address, name=capital)
+    made.filters.update(label=label_of)
     return made
 
 
@@ -74,6 +81,16 @@ def percent(share: float) -> str:
     if 0.0 < share < 1.0:
         return f"{min(max(round(share * 100), 1), 99)} %"
     return f"{share * 100:.0f} %"
+
+
+def capital(label: str) -> str:
+    """Return a label as the beginning of a line: topics are written small."""
+    return label[:1].upper() + label[1:]
+
+
+def reader_address(slug: str, site: Site) -> str:
+    """Return the address that opens a feed in whatever reader is installed."""
+    return f"feed:{feed_url(site, slug, 'atom')}"
 
 
 def direction(language: str | None) -> str:

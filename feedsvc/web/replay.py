@@ -15,11 +15,12 @@ from starlette.types import Receive, Scope, Send
 
 from feedsvc import __version__
 from feedsvc.charset import declared_charset, stylesheet_text
+from feedsvc.jobs.contents import contents_of, look_in
 from feedsvc.logs import logger
 from feedsvc.model import Snapshot
-from feedsvc.replay.content import Contents, Found, Missing
+from feedsvc.replay.content import VIEW, Contents, Found, Missing
 from feedsvc.replay.css import rewritten_css
-from feedsvc.replay.index import Shelf, redirect_of
+from feedsvc.replay.index import redirect_of
 from feedsvc.replay.links import FRAME, PAGE, RAW, Links
 from feedsvc.replay.readable import readable_text
 from feedsvc.replay.records import Unreadable
@@ -58,9 +59,14 @@ class Replay:
         self._mementos = mementos
         self._prefix = prefix
         self._policies = Policies(runtime.site.base_url, prefix=prefix)
-        self._contents = Contents(Shelf(runtime.archive.open), resolve=self._holder)
+        self._contents = contents_of(runtime)
         # Rewriting is work for the processor: one large document at a time.
         self._heavy = threading.Lock()
+
+    @property
+    def contents(self) -> Contents:
+        """What snapshots hold, for whoever shows another part of them."""
+        return self._contents
 
     def banner(self, request: Request) -> Response:
         """Show a snapshot: what it is, and below that the archived page in a frame."""
@@ -84,14 +90,19 @@ class Replay:
             note=_note(page),
             shown=_can_be_shown(page),
             readable=isinstance(page, Found) and _is_text(page),
+            view=self._has_view(snapshot),
             frame=archived(self._prefix, key, PAGE, snapshot.final_url),
             raw=archived(self._prefix, key, RAW, page.url) if isinstance(page, Found) else "",
         )
         response.headers["content-security-policy"] = (
-            "default-src 'none'; style-src 'self'; img-src 'self'; frame-src 'self'; "
-            "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+            "frame-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
         )
         return response
+
+    def _has_view(self, snapshot: Snapshot) -> bool:
+        found = self._contents.look(snapshot.key, VIEW + snapshot.final_url, follow=False)
+        return isinstance(found, Found)
 
     def shown(self, request: Request) -> Response:
         """Answer with an archived page or one of its requisites, made safe to look at."""
@@ -104,7 +115,7 @@ class Replay:
     def raw(self, request: Request) -> Response:
         """Answer with the bytes of a response as they were captured."""
         snapshot, url = self._asked(request, RAW)
-        found = self._contents.look(snapshot.key, url, follow=False)
+        found = look_in(self._runtime, self._contents, snapshot, url, follow=False)
         if isinstance(found, Missing):
             return self._missing(request, snapshot, found, RAW)
         headers = self._headers(snapshot, found, url) | {"content-security-policy": RAW_POLICY}
@@ -165,21 +176,14 @@ class Replay:
 
     def _page(self, snapshot: Snapshot) -> Found | Missing:
         """Return the page a snapshot was taken of."""
-        page = self._contents.look(snapshot.key, snapshot.final_url, follow=True)
+        page = look_in(self._runtime, self._contents, snapshot, snapshot.final_url, follow=True)
         if isinstance(page, Missing) and not page.damaged:
-            return self._contents.look(snapshot.key, snapshot.url, follow=True)
+            return look_in(self._runtime, self._contents, snapshot, snapshot.url, follow=True)
         return page
-
-    def _holder(self, digest: str) -> str | None:
-        """Return the key of the snapshot that holds a payload."""
-        with self._runtime.database.reading() as store:
-            payload = store.known_payloads([digest]).get(digest)
-            snapshot = store.snapshot(payload.snapshot_id) if payload else None
-        return snapshot.key if snapshot else None
 
     def _shown(self, request: Request, modifier: str) -> Response:
         snapshot, url = self._asked(request, modifier)
-        found = self._contents.look(snapshot.key, url, follow=True)
+        found = look_in(self._runtime, self._contents, snapshot, url, follow=True)
         if isinstance(found, Missing):
             return self._missing(request, snapshot, found, modifier)
         headers = self._headers(snapshot, found, url)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import anyio.to_thread
 import uvicorn
@@ -31,14 +31,15 @@ def serve(
     ready: Callable[[], None] | None = None,
     stop: threading.Event,
     listening: Callable[[int], None] | None = None,
+    sockets: Sequence[socket.socket] = (),
 ) -> None:
     """Serve ``app`` until ``stop`` is set, then finish what is in flight within five seconds.
 
     ``ready`` is called once requests are answered, ``listening`` before that with the port
-    (port 0 asks for any free one). Installs no signal handlers. Raises ConfigurationError if
-    the address cannot be had.
+    (port 0 asks for any free one). ``sockets`` that already listen are used in place of the
+    address. Installs no signal handlers. Raises ConfigurationError if the address cannot be had.
     """
-    sockets = listen(host, port)
+    sockets = list(sockets) or listen(host, port)
     real_port = sockets[0].getsockname()[1]
     if listening is not None:
         listening(real_port)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from feedsvc.capture.http import Fetcher
+from tests.capture.browser_rig import Rig, installed, rig
 from tests.origin import Listener, Origin
 
 CERTIFICATE = Path(__file__).parents[1] / "data" / "archive.test.pem"
@@ -102,3 +103,10 @@ def make_fetcher(origin: Origin, _ssl_context: ssl.SSLContext) -> Iterator[Calla
 def fetcher(make_fetcher: Callable[..., Fetcher]) -> Fetcher:
     """A fetcher that trusts `origin` and no other server."""
     return make_fetcher()
+
+
+@pytest.fixture(scope="session")
+def browsing() -> Iterator[Rig]:
+    """A real browser, and servers for its pages; tests put theirs on paths of their own."""
+    with rig(installed()) as made:
+        yield made

@@ -113,10 +113,10 @@ def test_what_is_no_article_is_told(
 
 def test_a_page_that_takes_too_long_is_given_up_and_the_next_one_is_read() -> None:
     attributes = " ".join(f"a{number}=1" for number in range(200_000))
-    with Extractor(timeout=1.5) as extractor:
+    with Extractor(timeout=4) as extractor:
         extract(extractor, page())
         began = time.monotonic()
         with pytest.raises(CaptureFailed, match="limits"):
             extract(extractor, f"<html><body><p {attributes}>x</p></body></html>")
-        assert time.monotonic() - began < 8
+        assert time.monotonic() - began < 20
         assert extract(extractor, page()).title == "The ferry"

@@ -12,7 +12,7 @@ import pytest
 
 from feedsvc.capture.causes import cause, shown
 from feedsvc.capture.http import Fetcher
-from feedsvc.errors import CaptureFailed, ConfigurationError
+from feedsvc.errors import CaptureFailed, ConfigurationError, HostUnknown
 
 MakeFetcher = Callable[..., Fetcher]
 
@@ -28,7 +28,7 @@ def test_an_unknown_name_is_named_so(make_fetcher: MakeFetcher) -> None:
     def unknown(host: str, port: int) -> Sequence[str]:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
-    with pytest.raises(CaptureFailed, match=r"the name gone\.example was not found in DNS"):
+    with pytest.raises(HostUnknown, match=r"the name gone\.example was not found in DNS"):
         make_fetcher(resolve=unknown).fetch("http://gone.example/")
 
 

@@ -6,7 +6,10 @@ import gzip
 import io
 import json
 import random
+import struct
 import uuid
+import zipfile
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -17,7 +20,9 @@ from warcio.warcwriter import WARCWriter
 
 from feedsvc.capture.cdxj import CdxLine, SortedLines, cdx_line, compressed_index, url_key
 from feedsvc.capture.http_head import read_head
+from feedsvc.capture.wacz import WaczWriter
 from feedsvc.capture.warc_read import BadRecord, WarcReader
+from tests.replay.build import NOON
 
 
 def line(number: int) -> CdxLine:
@@ -178,3 +183,18 @@ def test_folded_and_bare_header_lines_are_read() -> None:
     data = b"WARC/1.0\nWARC-Type: response\nWARC-Target-URI: <https://example.org/\n  x>\nContent-Length: 2\n\nab\n\n"
     (record,) = WarcReader(io.BytesIO(data))
     assert (record.kind, record.url) == ("response", "https://example.org/ x")
+
+
+def test_no_entry_of_a_wacz_hides_its_beginning_from_readers(tmp_path: Path) -> None:
+    # ReplayWeb.page believes the directory: no field there, none at the entry either.
+    path = tmp_path / "one.wacz"
+    with path.open("wb") as file, WaczWriter(file, software="t", now=NOON) as writer:
+        writer.add_warc("a.warc.gz", io.BytesIO(b"some bytes"))
+        with SortedLines() as lines:
+            writer.finish(lines, title="t", description="d")
+    data = path.read_bytes()
+    with zipfile.ZipFile(path) as package:
+        for entry in package.infolist():
+            (extra,) = struct.unpack_from("<H", data, entry.header_offset + 28)
+            assert (extra, entry.extra) == (0, b"")
+        assert package.testzip() is None

@@ -159,15 +159,16 @@ def test_an_answer_without_a_whole_head_fails_in_plain_words(
 
 
 _MEASURE = """
-import resource, sys
+import sys
 from feedsvc.capture.http import Fetcher
+from tests.memory import peak_kib
 fetcher = Fetcher(user_agent="x", allow_hosts=[sys.argv[1]])
 fetcher.fetch(f"http://{sys.argv[1]}/small").close()
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = peak_kib()
 exchange = fetcher.fetch(f"http://{sys.argv[1]}/big", max_size=1 << 40)
 exchange.close()
 fetcher.close()
-print(exchange.size, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+print(exchange.size, peak_kib() - before)
 """
 
 

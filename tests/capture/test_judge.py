@@ -189,6 +189,13 @@ def test_what_is_not_text_is_named(
     assert missing.likely is Likely.NOT_FOUND
 
 
+def test_a_page_that_asks_for_fewer_requests_is_an_error_page() -> None:
+    wanted = story("en")
+    body = b"<title>Error</title><h1>Too many requests</h1><p>Please slow down.</p>"
+    found = judge(wanted.title, wanted.text, body, content_type="text/html", status=200)
+    assert (found.verdict, found.likely) == (MISMATCH, Likely.ERROR)
+
+
 @pytest.mark.parametrize(
     "content_type", ["application/xhtml+xml", "application/xml", "text/xml", ""]
 )

@@ -19,6 +19,7 @@ import feedsvc
 from feedsvc.cli import main
 from feedsvc.cli.site import create_site
 from feedsvc.logs import logger
+from tests.databases import SITE_FILE, put_new_file
 
 ENVIRONMENT = {
     **{key: value for key, value in os.environ.items() if not key.startswith("FEEDSVC_")},
@@ -60,6 +61,7 @@ def _same_logging() -> Iterator[None]:
 def site(tmp_path: Path) -> Path:
     root = tmp_path / "site"
     create_site(root)
+    put_new_file(root / SITE_FILE)
     return root
 
 

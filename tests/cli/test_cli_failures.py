@@ -65,7 +65,7 @@ def test_every_line_of_a_list_of_problems_is_marked(capsys: pytest.CaptureFixtur
 def test_an_unexpected_failure_says_where_its_traceback_is(
     site: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (site / "data").mkdir()
+    (site / "data").mkdir(exist_ok=True)
     guarded(Invocation(root=site), raiser(RuntimeError("at https://me:hush@example.org/")))
     err = capsys.readouterr().err
     log = site / "data" / "errors.log"

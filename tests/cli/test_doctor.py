@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import socket
 import sqlite3
 import tempfile
@@ -15,7 +16,7 @@ from typing import Any
 import pytest
 
 from feedsvc.cli import doctor
-from feedsvc.cli.doctor import Finding
+from feedsvc.cli.finding import Finding
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -84,11 +85,12 @@ def test_the_doctor_looks_at_everything(
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     monkeypatch.setenv("FEEDSVC_WEB__PORT", str(port))
+    shutil.rmtree(site / "data", ignore_errors=True)
     answer = command("doctor", "--root", site, "--json")
     found = {check["name"]: check["finding"] for check in answer.json["checks"]}
     assert answer.code == 0, answer.out
     assert set(found) == {
-        "python", "config", "sqlite", "clock", "seeds", "data", "archive", "feeds", "disk", "port", "topics", "database", "guard",
+        "python", "config", "sqlite", "clock", "seeds", "data", "archive", "feeds", "disk", "port", "topics", "database", "guard", "browser", "owner", "file system", "address", "robots",
     }  # fmt: skip
     assert not (site / "data").exists()
 

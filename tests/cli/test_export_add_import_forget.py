@@ -162,7 +162,7 @@ def test_forget_asks_first_and_says_what_is_left_to_do(
 
 def test_the_audit_log_of_a_site_that_forgot_nothing_says_so(command: Command, site: Path) -> None:
     answer = command("audit", "--root", site)
-    assert (answer.code, answer.out) == (0, "Nothing was ever forgotten.\n")
+    assert (answer.code, answer.out) == (0, "Nothing is in the audit log yet.\n")
 
 
 def test_an_add_that_is_stopped_says_so_and_exits_130(

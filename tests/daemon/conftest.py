@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 import feedsvc
+from tests.databases import SITE_FILE, put_new_file
 
 PATIENCE = 30.0
 ENVIRONMENT = {
@@ -91,6 +92,7 @@ def site(tmp_path: Path, port: int) -> Path:
     (tmp_path / "config").mkdir()
     (tmp_path / "seeds").mkdir()
     write_settings(tmp_path, port)
+    put_new_file(tmp_path / SITE_FILE)
     write_seed(tmp_path, "first", "The first article")
     return tmp_path
 

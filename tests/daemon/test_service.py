@@ -114,7 +114,7 @@ def test_a_port_in_use_exits_4_and_names_the_setting(start: Start, port: int) ->
 @pytest.fixture
 def held_up(site: Path) -> Iterator[None]:
     """Keep the service's first job waiting, for as long as the test wants."""
-    (site / "data").mkdir()
+    (site / "data").mkdir(exist_ok=True)
     with (site / "data" / "ingest.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -124,16 +124,17 @@ def test_what_is_off_never_runs_whatever_would_cause_it(site: Path, later: Later
             work = Work(runtime, later=lambda *one: later.append(one))
             work.first()
             work.capture()
+            work.recheck()
             work.verify()
             with runtime.database.reading() as store:
                 return [run.job for run in store.runs()], store.counts().articles
 
-    assert begin("ingest", "capture", "publish", "verify") == ([], 0)
-    assert begin("capture", "publish", "verify") == (["ingest"], 2)
+    assert begin("ingest", "capture", "publish", "recheck", "verify") == ([], 0)
+    assert begin("capture", "publish", "recheck", "verify") == (["ingest"], 2)
     assert later == []
-    assert begin("capture", "verify")[0] == ["ingest", "publish"]
+    assert begin("capture", "recheck", "verify")[0] == ["ingest", "publish"]
     assert not (site / "data" / "snapshots").exists()
-    assert begin()[0] == ["capture", "ingest", "publish", "verify"]
+    assert begin()[0] == ["capture", "ingest", "publish", "recheck", "verify"]
 
 
 def test_no_folder_is_watched_where_loading_is_off(site: Path) -> None:

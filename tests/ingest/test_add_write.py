@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from feedsvc.ingest import parse_seed
@@ -62,6 +62,12 @@ PARTS = st.lists(
     min_size=1,
     max_size=6,
 ).map(tuple)
+UNCUT = (
+    Part(
+        PartKind.PARAGRAPH, "and it goes on without an end, which is so long that it could be cut"
+    ),
+    Part(PartKind.PARAGRAPH, "small letters begin this sentence, which ends as one."),
+)
 MOMENT = st.datetimes(datetime(1980, 1, 1), datetime(2037, 1, 1)).map(  # noqa: DTZ001 - made aware
     lambda moment: moment.replace(microsecond=0, tzinfo=UTC)
 )
@@ -80,6 +86,7 @@ DRAFT = st.builds(
 
 @settings(max_examples=400, deadline=None)
 @given(DRAFT)
+@example(SeedDraft(title="A cut that is none", parts=UNCUT))
 def test_what_is_written_reads_back_as_the_same_article(draft: SeedDraft) -> None:
     article = parse_seed("x.md", write_seed(draft).encode())
     assert article.title == draft.title

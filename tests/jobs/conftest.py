@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from feedsvc.runtime import Runtime
-from tests.jobs.site import Seeds, open_site
+from tests.jobs.originals import trusting
+from tests.jobs.site import Clock, Seeds, open_site
+from tests.origin import Listener, Origin
 
 
 @pytest.fixture
@@ -34,4 +36,28 @@ def any_runtime(request: pytest.FixtureRequest, site: Path) -> Iterator[Runtime]
     """The same on either database."""
     url = None if request.param == "sqlite" else request.getfixturevalue("postgresql")
     with open_site(site, database=url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def origin() -> Iterator[Origin]:
+    """A web server on loopback."""
+    served = Origin()
+    listener = Listener(served)
+    yield served
+    listener.close()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(params=["sqlite"])
+def online(
+    request: pytest.FixtureRequest, site: Path, origin: Origin, clock: Clock
+) -> Iterator[Runtime]:
+    """A site that trusts the origin and waits for nothing."""
+    url = None if request.param == "sqlite" else request.getfixturevalue("postgresql")
+    with open_site(site, database=url, now=clock, archive=trusting(origin)) as opened:
         yield opened

@@ -13,6 +13,7 @@ from typing import Any
 
 from feedsvc.runtime import Runtime, open_runtime
 from feedsvc.settings import load_settings
+from tests.databases import SITE_FILE, put_new_file
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
@@ -91,6 +92,8 @@ def open_site(
 ) -> Iterator[Runtime]:
     """Open the site in root; ``sections`` override settings: archive={"per_host": 9}."""
     settings = load_settings(root)
+    if settings.database.url == f"sqlite:///{SITE_FILE}" and database is None:
+        put_new_file(root / SITE_FILE)
     if database is not None:
         sections["database"] = {"url": database}
     for section, values in sections.items():

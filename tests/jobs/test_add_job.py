@@ -75,7 +75,7 @@ def test_an_address_becomes_a_seed_an_article_and_a_snapshot_with_one_fetch(
         state = store.capture_state(stored.id)
     assert (stored.id, stored.text) == (one.article_id, "\n\n".join(TEXT))
     assert state is not None
-    assert (state.state, state.outcome) == ("done", "verified")
+    assert (state.purpose, state.outcome) == ("look", "verified")
     (snapshot,) = snapshots(runtime)
     assert snapshot.article_id == stored.id
     assert origin.count("/2026/ferry") == 1

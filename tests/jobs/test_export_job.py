@@ -6,6 +6,8 @@ import gzip
 import hashlib
 import io
 import json
+import os
+import subprocess
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -221,6 +223,19 @@ def test_an_export_that_fails_leaves_nothing_behind(
     with pytest.raises(KeyboardInterrupt):
         jobs.export_archive(runtime, "wacz", tmp_path / "x.wacz", progress=break_off)
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_what_a_killed_export_left_is_removed_by_the_next(
+    runtime: Runtime, archived: list[Snapshot], tmp_path: Path
+) -> None:
+    with subprocess.Popen(["true"]) as dead:
+        pass
+    left = tmp_path / f".out.wacz.{dead.pid}.part"
+    others = [tmp_path / f".out.wacz.{os.getppid()}.part", tmp_path / f".my.wacz.{dead.pid}.part"]
+    for path in (left, *others):
+        path.write_bytes(b"half of it")
+    jobs.export_archive(runtime, "wacz", tmp_path / "out.wacz")
+    assert set(tmp_path.glob(".*.part")) == set(others)
 
 
 def test_without_a_snapshot_there_is_nothing_to_export(runtime: Runtime, tmp_path: Path) -> None:

@@ -256,3 +256,17 @@ def test_a_damaged_snapshot_goes_too_and_what_is_lost_is_told(
 def test_what_is_not_there_cannot_be_forgotten(runtime: Runtime) -> None:
     with pytest.raises(NotFound):
         jobs.forget_article(runtime, "nothing", who="ada")
+
+
+def test_a_takedown_leaves_a_trace_while_it_works_so_that_a_kill_is_swept(
+    runtime: Runtime, archived: list[Snapshot]
+) -> None:
+    traces: list[list[Path]] = []
+
+    def look(stage: str, done: int, total: int | None, detail: str = "") -> None:
+        traces.append(list((runtime.state / "leases").iterdir()))
+
+    first = archived[0].article_id
+    assert jobs.forget_article(runtime, first, who="test", progress=look).rehomed == 2
+    assert [] not in traces[:2]
+    assert list((runtime.state / "leases").iterdir()) == []

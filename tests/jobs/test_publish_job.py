@@ -26,14 +26,23 @@ COURT = (
 def tree(site: Path) -> dict[str, str]:
     """Return name → digest of every file published."""
     return {
-        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in (site / "feeds").iterdir()
-        if not path.name.startswith(".")
+        path.relative_to(site / "feeds").as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in (site / "feeds").rglob("*")
+        if path.is_file() and not path.name.startswith(".")
     }
 
 
 def stamps(site: Path) -> dict[str, int]:
     return {path.name: path.stat().st_mtime_ns for path in (site / "feeds").iterdir()}
+
+
+FORMATS = ("rss", "atom", "json")
+BESIDE = {"index.opml", "style.css", "about.txt"}
+
+
+def files(*slugs: str) -> set[str]:
+    """Return what is published of those channels, and what always is."""
+    return {f"{slug}.{form}" for slug in (*slugs, "changes", "gone") for form in FORMATS} | BESIDE
 
 
 def entries(site: Path, slug: str, form: str = "atom") -> list[str]:
@@ -53,11 +62,7 @@ def test_every_topic_and_all_have_feeds_in_every_format(
     any_runtime: Runtime, seeds: Seeds, site: Path
 ) -> None:
     load(any_runtime, seeds)
-    assert set(tree(site)) == {
-        f"{slug}.{form}"
-        for slug in ("all", "sport", "crime-law-justice")
-        for form in ("rss", "atom")
-    } | {"index.opml"}
+    assert set(tree(site)) == files("all", "sport", "crime-law-justice")
     assert entries(site, "sport") == entries(site, "sport", "rss") == ["Late goal"]
     assert sorted(entries(site, "all")) == ["Late goal", "Prison"]
 
@@ -68,7 +73,7 @@ def test_publishing_twice_writes_nothing(any_runtime: Runtime, seeds: Seeds, sit
     assert only(jobs.publish_feeds(any_runtime)) == {}
     report = jobs.rebuild(any_runtime)
     assert (report.written, report.removed) == (0, 0)
-    assert report.unchanged == 7
+    assert report.unchanged == 18
     assert stamps(site) == before
 
 
@@ -77,13 +82,10 @@ def test_a_change_touches_its_topics_only(runtime: Runtime, seeds: Seeds, site: 
     before = stamps(site)
     seeds.write("a.md", title="Later goal", url="https://example.org/a", body=FOOTBALL)
     jobs.ingest_seeds(runtime)
-    assert only(jobs.publish_feeds(runtime)) == {"topics": 1, "written": 4, "unchanged": 1}
+    assert only(jobs.publish_feeds(runtime)) == {"topics": 1, "written": 6}
     after = stamps(site)
     assert {name for name in after if after[name] != before[name]} == {
-        "all.atom",
-        "all.rss",
-        "sport.atom",
-        "sport.rss",
+        f"{slug}.{form}" for slug in ("all", "sport") for form in FORMATS
     }
 
 
@@ -152,7 +154,7 @@ def test_a_topic_that_vanished_loses_its_files(
     seeds.write("c.md", title="Jail", url="https://example.org/c", body=COURT)
     jobs.ingest_seeds(any_runtime, accept_deletions=True)
     report = jobs.publish_feeds(any_runtime)
-    assert report.removed == 2
+    assert report.removed == 3
     assert {name for name in tree(site) if name.startswith("sport")} == set()
     assert "sport" not in (site / "feeds" / "index.opml").read_text()
     assert sorted(entries(site, "all")) == ["Jail", "Prison"]
@@ -178,7 +180,7 @@ def test_another_address_of_the_site_keeps_every_id(site: Path, seeds: Seeds) ->
     before = {e.id for e in feedparser.parse((site / "feeds" / "all.rss").read_bytes()).entries}
     feed_id = feedparser.parse((site / "feeds" / "all.atom").read_bytes()).feed.id
     with open_site(site, site={"base_url": "https://feeds.example.org"}) as runtime:
-        assert jobs.publish_feeds(runtime).written == 7
+        assert jobs.publish_feeds(runtime).written == 16
     text = (site / "feeds" / "all.rss").read_text()
     assert "127.0.0.1" not in text
     moved = (site / "feeds" / "all.atom").read_text()
@@ -186,18 +188,21 @@ def test_another_address_of_the_site_keeps_every_id(site: Path, seeds: Seeds) ->
     assert {entry.id for entry in feedparser.parse(text).entries} == before
 
 
-def test_a_feed_holds_the_last_entries_only(site: Path, seeds: Seeds) -> None:
-    seeds.many(12)
+def test_a_feed_holds_the_last_entries_and_archive_pages_the_others(
+    site: Path, seeds: Seeds
+) -> None:
+    seeds.many(16)
     with open_site(site, feeds={"entries": 5}) as runtime:
         jobs.ingest_seeds(runtime)
         jobs.publish_feeds(runtime)
-        assert len(entries(site, "all")) == 5
+        assert len(entries(site, "all")) == 6
+        assert len(entries(site, "all/0001")) == len(entries(site, "all/0002")) == 5
         # An old piece that is added now is news to subscribers.
         seeds.write("old.md", title="Old", url="https://example.org/old", date="1999-01-01")
         jobs.ingest_seeds(runtime)
         jobs.publish_feeds(runtime)
         assert "Old" in entries(site, "all")
-        assert len(entries(site, "all")) == 5
+        assert len(entries(site, "all")) == 7
 
 
 def test_a_changed_vocabulary_sorts_again_and_touches_only_what_changes(
@@ -299,7 +304,7 @@ def test_an_empty_site_has_an_empty_feed_of_everything(
     assert seeds.folder.exists()
     jobs.ingest_seeds(runtime)
     jobs.publish_feeds(runtime)
-    assert set(tree(site)) == {"all.rss", "all.atom", "index.opml"}
+    assert set(tree(site)) == files("all")
     assert entries(site, "all") == []
 
 
@@ -337,10 +342,28 @@ def test_feed_files_that_were_lost_are_written_by_the_next_publish(
     load(runtime, seeds)
     before = tree(site)
     shutil.rmtree(site / "feeds")
-    assert jobs.publish_feeds(runtime).written == 7
+    assert jobs.publish_feeds(runtime).written == 18
     assert tree(site) == before
     (site / "feeds" / "index.opml").unlink()
     (site / "feeds" / "sport.rss").write_bytes(b"cut")
     jobs.publish_feeds(runtime)
     assert tree(site) == before
     assert only(jobs.publish_feeds(runtime)) == {}
+
+
+def test_what_was_mended_in_an_article_is_told_once_until_it_is_edited(
+    runtime: Runtime, seeds: Seeds
+) -> None:
+    text = "---\ntitle: One\nauthor: Ada\ndate: 0412-03-02\n---\n\n{words}\n"
+    seeds.write("one.md", text=text.format(words="Words."))
+    seeds.write("two.md", title="Two", url="https://example.org/2")
+    jobs.ingest_seeds(runtime)
+    (told,) = jobs.publish_feeds(runtime).mended
+    assert "0412-03-02 not believed" in told
+    with runtime.database.transaction() as store:
+        store.mark_whole()
+    assert jobs.publish_feeds(runtime).mended == ()
+    seeds.write("one.md", text=text.replace("title: One", "title: Uno").format(words="Words."))
+    jobs.ingest_seeds(runtime)
+    (again,) = jobs.publish_feeds(runtime).mended
+    assert "Uno" in again

@@ -88,6 +88,7 @@ def test_a_comparison_in_a_media_query_stays() -> None:
         pytest.param("\\" * 1_500_000, id="escapes"),
     ],
 )
+@pytest.mark.no_cover  # tracing makes the time two or three times what it is
 def test_hostile_stylesheets_take_a_moment(css: str) -> None:
     begin = time.process_time()
     rewritten_css(css, links())

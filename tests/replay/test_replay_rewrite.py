@@ -173,6 +173,15 @@ def test_no_page_however_broken_leads_outside(source: str) -> None:
     assert reader.found == []
 
 
+@pytest.mark.parametrize(
+    "gone", ["<base href=x>", "<script>x</script>", "<base href=<base>", "</base>"]
+)
+def test_what_is_left_out_makes_no_tag_of_what_stood_around_it(gone: str) -> None:
+    made = page(f"<p>1 <{gone}img src=http://live.test/a.png onerror=run()></p>")
+    assert "<img" not in made
+    assert "1 &lt;img" in made
+
+
 @given(st.lists(_BITS, max_size=30).map("".join))
 def test_rewriting_a_rewritten_page_finds_no_new_tags(source: str) -> None:
     once = page(source)
@@ -263,6 +272,7 @@ PARAGRAPH = (
         pytest.param("<textarea>" + "</textarea " * 500_000, id="textarea"),
     ],
 )  # fmt: skip
+@pytest.mark.no_cover  # tracing makes the time two or three times what it is
 def test_hostile_pages_take_seconds_at_most(source: str) -> None:
     begin = time.process_time()
     page(source)

@@ -73,3 +73,5 @@ def test_leftovers_of_dead_writers_are_swept_and_living_ones_kept(tmp_path: Path
 def test_a_file_that_is_just_being_made_is_kept(tmp_path: Path) -> None:
     (tmp_path / ".tmp-1-0").write_bytes(b"")
     assert DiskBlobs(tmp_path).sweep() == 0
+    # Whoever knows that nobody else writes there waits for nothing.
+    assert DiskBlobs(tmp_path).sweep(age=0) == 1

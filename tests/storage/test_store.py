@@ -7,9 +7,11 @@ from feedsvc.model import (
     ALL,
     Attempt,
     FileStamp,
+    Following,
     Judgement,
     Outcome,
     Payload,
+    Purpose,
     SeedRecord,
     SeedState,
     Snapshot,
@@ -36,6 +38,10 @@ def snapshot(article_id: str, id_: str, verdict: Verdict, *, hours: int = 0) -> 
         sha256="0" * 64,
         records=3,
     )
+
+
+ARCHIVED = Following(Purpose.LOOK, 0, NOW + timedelta(days=1), attempts=0)
+AGAIN = Following(Purpose.CAPTURE, 0, LATER, attempts=1)
 
 
 def attempt(article_id: str, outcome: Outcome = Outcome.VERIFIED, **kwargs: object) -> Attempt:
@@ -83,7 +89,7 @@ def test_only_the_holder_of_a_lease_may_finish(database: Database) -> None:
         until = now + timedelta(minutes=5)
         (job,) = store.claim_captures([put().id], now=now, lease="one", until=until)
         lease(store, "two", minutes=6)
-        assert not store.finish_capture(job, attempt(put().id))
+        assert not store.finish_capture(job, attempt(put().id), ARCHIVED)
         assert store.attempts_at(put().id, limit=5) == []
 
 
@@ -101,7 +107,7 @@ def test_a_failed_capture_comes_back_when_it_is_due(database: Database) -> None:
         until = NOW + timedelta(minutes=5)
         (job,) = store.claim_captures([put().id], now=NOW, lease="one", until=until)
         failed = attempt(put().id, Outcome.FAILED, cause="refused", next_at=LATER)
-        assert store.finish_capture(job, failed)
+        assert store.finish_capture(job, failed, AGAIN)
         assert store.count_due(now=NOW) == 0
         assert store.count_due(now=LATER) == 1
         assert [one.cause for one in store.failed_captures()] == ["refused"]
@@ -120,7 +126,7 @@ def test_a_corrected_address_is_captured_afresh(database: Database) -> None:
         add(store, put())
         until = NOW + timedelta(minutes=5)
         (job,) = store.claim_captures([put().id], now=NOW, lease="one", until=until)
-        store.finish_capture(job, attempt(put().id))
+        store.finish_capture(job, attempt(put().id), ARCHIVED)
         assert store.count_due(now=LATER) == 0
         moved = put("https://example.org/better")
         store.put_articles([replace(moved, id=put().id, revision=2)], now=LATER)
@@ -158,20 +164,20 @@ def test_the_first_record_of_a_payload_is_the_one_referred_to(database: Database
 def test_topics_that_are_left_and_joined_are_dirty(database: Database) -> None:
     with database.transaction() as store:
         add(store, put(), topics=(SPORT,))
-        store.mark_clean({topic.slug: mark for topic, mark in store.dirty_topics()})
-        assert store.dirty_topics() == []
+        store.mark_clean({channel.slug: mark for channel, mark in store.dirty_channels()})
+        assert store.dirty_channels() == []
         store.put_topics({put().id: [score(POLITICS)]})
-        assert {topic.slug for topic, _ in store.dirty_topics()} == {ALL, "sport", "politics"}
-        assert store.empty_topics(["sport", "politics"]) == ["sport"]
+        assert {channel.slug for channel, _ in store.dirty_channels()} == {ALL, "sport", "politics"}
+        assert store.empty_channels(["sport", "politics"]) == ["sport"]
 
 
 def test_a_mark_made_while_feeds_were_written_stays(database: Database) -> None:
     with database.transaction() as store:
         add(store, put())
-        marks = {topic.slug: mark for topic, mark in store.dirty_topics()}
+        marks = {channel.slug: mark for channel, mark in store.dirty_channels()}
         store.mark_dirty(["sport"])
         store.mark_clean(marks)
-        assert [topic.slug for topic, _ in store.dirty_topics()] == ["sport"]
+        assert [channel.slug for channel, _ in store.dirty_channels()] == ["sport"]
 
 
 def test_entries_join_a_sequence_by_date_and_keep_their_place(database: Database) -> None:
@@ -181,23 +187,23 @@ def test_entries_join_a_sequence_by_date_and_keep_their_place(database: Database
     with database.transaction() as store:
         add(store, new, old)
         store.join_sequences([ALL, "sport"])
-        assert store.head("sport", limit=10) == [new.id, old.id]
+        assert store.between("sport", 1) == [old.id, new.id]
         add(store, late)
-        assert store.head("sport", limit=10) == [new.id, old.id]
+        assert store.between("sport", 1) == [old.id, new.id]
         store.join_sequences([ALL, "sport"])
-        assert store.head("sport", limit=10) == [late.id, new.id, old.id]
-        assert store.head(ALL, limit=2) == [late.id, new.id]
+        assert store.between("sport", 1) == [old.id, new.id, late.id]
+        assert store.newest_in(ALL, limit=2) == [late.id, new.id]
 
 
 def test_a_withdrawn_article_is_in_no_feed_and_returns_to_its_place(database: Database) -> None:
     with database.transaction() as store:
         add(store, put())
         store.join_sequences([ALL])
-        assert store.withdraw([put().id], now=LATER) == ["sport"]
-        assert store.head(ALL, limit=5) == []
+        store.withdraw([put().id], now=LATER)
+        assert store.between(ALL, 1) == []
         assert store.topic_counts() == []
         store.put_articles([replace(put(), revised=False)], now=LATER)
-        assert store.head(ALL, limit=5) == [put().id]
+        assert store.between(ALL, 1) == [put().id]
 
 
 def test_a_persons_choice_is_remembered_until_taken_back(database: Database) -> None:

@@ -18,10 +18,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from feedsvc.model import (
     Attempt,
+    Following,
     Judgement,
     Outcome,
     ParsedArticle,
     Payload,
+    Purpose,
     Snapshot,
     Topic,
     TopicScore,
@@ -34,6 +36,7 @@ from feedsvc.storage.store_articles import ArticlePut
 from feedsvc.urls import article_id, normalise
 from feedsvc.web import create_app
 from feedsvc.web.server import serve
+from tests.databases import SITE_FILE, put_new_file
 
 NOON = datetime(2024, 5, 31, 12, tzinfo=UTC)
 VERIFIED = Judgement(Verdict.VERIFIED, 0.97, None, "found in the page")
@@ -111,7 +114,8 @@ class Library:
                 [article], now=utc_now(), lease="l", until=utc_now() + timedelta(minutes=5)
             )
             tried = Attempt(article, job.url, NOON, 1.0, outcome, cause, next_at=next_at)
-            assert store.finish_capture(job, tried)
+            following = Following(Purpose.CAPTURE, 0, next_at, attempts=1)
+            assert store.finish_capture(job, tried, following)
 
     def withdraw(self, article: str) -> None:
         with self.runtime.database.transaction() as store:
@@ -145,31 +149,45 @@ class Served:
         )
 
 
+class Exchangeable:
+    """An application that can be exchanged while it is served, quick answers included."""
+
+    def __init__(self) -> None:
+        self.app: Any = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app(scope, receive, send)
+
+    def quick(self, target: bytes, fields: Any, peer: str) -> Any:
+        quick = getattr(self.app, "quick", None)
+        return quick(target, fields, peer) if quick else None
+
+    def largest(self, target: bytes) -> int:
+        largest = getattr(self.app, "largest", None)
+        return largest(target) if largest else 0
+
+
 class Servers:
     """Running servers whose application can be exchanged, as starting one takes a while."""
 
     def __init__(self, stack: ExitStack) -> None:
         self._stack = stack
-        self._free: list[tuple[int, list[ASGIApp]]] = []
+        self._free: list[tuple[int, Exchangeable]] = []
 
     @contextmanager
     def serving(self, app: ASGIApp) -> Iterator[Served]:
         port, holder = self._free.pop() if self._free else self._start()
-        holder[:] = [app]
+        holder.app = app
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
             yield Served(port, client)
         self._free.append((port, holder))
 
-    def _start(self) -> tuple[int, list[ASGIApp]]:
-        holder: list[ASGIApp] = []
-
-        async def app(scope: Scope, receive: Receive, send: Send) -> None:
-            await holder[0](scope, receive, send)
-
+    def _start(self) -> tuple[int, Exchangeable]:
+        holder = Exchangeable()
         stop, ready, ports = threading.Event(), threading.Event(), list[int]()
         calls = {"ready": ready.set, "stop": stop, "listening": ports.append}
         thread = threading.Thread(
-            target=serve, args=(app,), kwargs={"host": "127.0.0.1", "port": 0, **calls}
+            target=serve, args=(holder,), kwargs={"host": "127.0.0.1", "port": 0, **calls}
         )
         thread.start()
         self._stack.callback(thread.join, 10)
@@ -186,6 +204,8 @@ def servers() -> Iterator[Servers]:
 
 @contextmanager
 def opened(root: Path, **sections: Any) -> Iterator[Runtime]:
+    if "database" not in sections:
+        put_new_file(root / SITE_FILE)
     with open_runtime(
         Settings.model_validate({"root": root, "origins": {}, **sections})
     ) as runtime:

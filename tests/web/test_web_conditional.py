@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from feedsvc.web.conditional import (
     Unsatisfiable,
+    chosen_coding,
     http_date,
     names,
     parse_http_date,
@@ -106,6 +107,32 @@ def test_a_tag_goes_before_a_date(
 )
 def test_quality_decides_the_coding(header: str | None, told: bool) -> None:
     assert wants_gzip(header) is told
+
+
+@pytest.mark.parametrize(
+    ("header", "coding"),
+    [
+        (None, "identity"),
+        ("gzip, deflate", "gzip"),
+        pytest.param("gzip, deflate, br, zstd", "br", id="all-alike"),
+        ("gzip, zstd", "zstd"),
+        ("br;q=0.2, gzip;q=0.8, zstd;q=0.5", "gzip"),
+        ("br;q=0, *", "zstd"),
+        ("*;q=0.1, gzip;q=0.05", "br"),
+        ("identity;q=1, *;q=0.5", "identity"),
+        ("identity;q=0, gzip;q=0", "identity"),
+        ("compress, exi", "identity"),
+        ("X-GZIP", "gzip"),
+        ("br;q=1.0001", "br"),
+        ("br;q=-1", "identity"),
+        ("br;q=nan", "identity"),
+        ("br; level=3", "br"),
+    ],
+)
+def test_what_a_client_likes_best_is_chosen_and_of_equals_what_is_smallest(
+    header: str | None, coding: str
+) -> None:
+    assert chosen_coding(header, ("br", "zstd", "gzip")) == coding
 
 
 @pytest.mark.parametrize(

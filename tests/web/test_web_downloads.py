@@ -95,7 +95,7 @@ def test_other_bytes_never_go_out_under_a_recorded_digest(
     else:
         runtime.archive.put(snapshot.key, CONTENT[:-1])
     answer = web.get(path(snapshot))
-    assert answer.status_code == 500
+    assert answer.status_code == 404
     assert "feedsvc verify" in answer.text
 
 

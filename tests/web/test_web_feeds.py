@@ -13,10 +13,12 @@ import pytest
 
 from feedsvc.runtime import Runtime
 from feedsvc.settings import parse_schedule
-from feedsvc.web import create_app, max_age
+from feedsvc.web import create_app
 from feedsvc.web.conditional import parse_http_date
-from feedsvc.web.documents import Documents
+from feedsvc.web.documents import LARGE, Documents
 from feedsvc.web.feeds import FeedCache
+from feedsvc.web.front import max_age
+from feedsvc.web.names import FeedName
 
 if TYPE_CHECKING:
     from tests.web.conftest import Library, Served
@@ -39,25 +41,53 @@ def test_each_format_has_its_media_type(reading: Served, name: str, media_type: 
     assert answer.headers["content-type"] == media_type
     assert answer.headers["access-control-allow-origin"] == "*"
     assert answer.headers["cache-control"] == "public, max-age=60"
-    assert answer.headers["vary"] == "Accept-Encoding"
+    opened = "" if name.endswith(".opml") else ", Sec-Fetch-Dest"
+    assert answer.headers["vary"] == f"Accept-Encoding{opened}"
     assert f'/feeds/{name}>; rel="self"' in answer.headers["link"]
 
 
-def test_both_codings_give_the_same_bytes_under_their_own_strong_tags(
-    library: Library, web: Served
+@pytest.mark.parametrize("content", [FEED, os.urandom(LARGE), b""], ids=["usual", "large", "empty"])
+def test_all_codings_give_the_same_bytes_under_their_own_strong_tags(
+    library: Library, web: Served, content: bytes
 ) -> None:
+    library.feed("all.atom", content)
+    tags = set()
+    for coding in CODINGS:
+        answer = web.get("/feeds/all.atom", headers={"accept-encoding": coding})
+        again = web.get("/feeds/all.atom", headers={"accept-encoding": coding})
+        assert answer.content == again.content == content
+        assert answer.headers.get("content-encoding", "identity") == coding
+        assert dict(answer.headers) | {"date": ""} == dict(again.headers) | {"date": ""}
+        assert (int(answer.headers["content-length"]) < len(content)) is (
+            content == FEED and coding != "identity"
+        )
+        assert not answer.headers["etag"].startswith("W/")
+        tags.add(answer.headers["etag"])
+    assert len(tags) == len(CODINGS)
+
+
+def test_a_304_never_waits_for_a_document_to_be_packed(library: Library) -> None:
     library.feed("all.atom", FEED)
-    plain = web.get("/feeds/all.atom", headers=PLAIN)
-    packed = web.get("/feeds/all.atom", headers={"accept-encoding": "gzip"})
-    assert plain.content == packed.content == FEED
-    assert "content-encoding" not in plain.headers
-    assert packed.headers["content-encoding"] == "gzip"
-    assert int(packed.headers["content-length"]) < len(FEED) == int(plain.headers["content-length"])
-    assert plain.headers["etag"] != packed.headers["etag"]
-    assert not plain.headers["etag"].startswith("W/")
+    tags = {}
+
+    async def first() -> None:
+        app = create_app(library.runtime)
+        for coding in CODINGS:
+            tags[coding] = (await ask(app, "/feeds/all.atom", coding)).headers["etag"]
+
+    async def after_a_restart() -> None:
+        held = documents(library.runtime, Documents)
+        app = FeedCache(nowhere, held, Counter())
+        for coding, tag in tags.items():
+            known = (b"if-none-match", tag.encode())
+            assert (await ask(app, "/feeds/all.atom", coding, known)).status == 304
+        assert held.size == len(FEED)
+
+    anyio.run(first)
+    anyio.run(after_a_restart)
 
 
-@pytest.mark.parametrize("coding", ["identity", "gzip"])
+@pytest.mark.parametrize("coding", ["identity", "gzip", "br", "zstd"])
 def test_a_client_that_has_it_gets_304_by_tag_or_by_date(reading: Served, coding: str) -> None:
     first = reading.get("/feeds/all.atom", headers={"accept-encoding": coding})
     for condition in (
@@ -132,7 +162,7 @@ def test_a_large_feed_is_read_once_however_many_ask(library: Library) -> None:
     reads = 0
 
     class Counting(Documents):
-        def read(self, name: str) -> Any:
+        def read(self, name: FeedName) -> Any:
             nonlocal reads
             reads += 1
             return super().read(name)
@@ -236,7 +266,14 @@ def test_odd_names_are_not_found(reading: Served, path: bytes) -> None:
 
 @pytest.mark.parametrize(
     ("path", "page"),
-    [("/feeds/science", "/topics/science"), ("/feeds/all", "/"), ("/feeds/", "/"), ("/feeds", "/")],
+    [
+        ("/feeds/science", "/topics/science"),
+        ("/feeds/all", "/"),
+        ("/feeds/", "/feeds"),
+        ("/feeds/index", "/feeds"),
+        ("/feeds/authors", "/authors"),
+        ("/feeds/hosts/", "/hosts"),
+    ],
 )
 def test_a_bare_name_leads_to_the_page(reading: Served, path: str, page: str) -> None:
     answer = reading.get(path)
@@ -260,7 +297,7 @@ def test_max_age_follows_the_publish_schedule(schedule: str, seconds: int) -> No
 
 # --- the ASGI layer without a server --------------------------------------------------------
 
-CODINGS = ("identity", "gzip")
+CODINGS = ("identity", "gzip", "br", "zstd")
 
 
 class Answer:
@@ -281,7 +318,7 @@ async def nowhere(_scope: Any, _receive: Any, _send: Any) -> None:
     raise AssertionError("feeds are answered before any router")
 
 
-async def ask(app: Any, path: str, coding: str = "identity") -> Answer:
+async def ask(app: Any, path: str, coding: str = "identity", *more: tuple[bytes, bytes]) -> Answer:
     scope = {
         "type": "http",
         "method": "GET",
@@ -289,7 +326,7 @@ async def ask(app: Any, path: str, coding: str = "identity") -> Answer:
         "raw_path": path.encode(),
         "query_string": b"",
         "http_version": "1.1",
-        "headers": [(b"host", b"localhost"), (b"accept-encoding", coding.encode())],
+        "headers": [(b"host", b"localhost"), (b"accept-encoding", coding.encode()), *more],
     }
     answer = Answer()
     await app(scope, None, answer.send)

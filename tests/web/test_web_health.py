@@ -79,6 +79,8 @@ def test_metrics_tell_what_is_stored_and_done(
     assert found['feedsvc_snapshots{verdict="mismatch"}'] == 0
     assert found['feedsvc_captures{state="failed"}'] == 1
     assert found['feedsvc_captures{state="due"}'] == 1
+    assert found['feedsvc_looks{state="due"}'] == 0
+    assert found['feedsvc_originals{state="gone"}'] == 0
     for status in (200, 304, 404):
         assert found[f'feedsvc_feed_requests_total{{status="{status}"}}'] == 1
     assert found['feedsvc_job_last_run_age_seconds{job="publish"}'] == pytest.approx(3600, abs=60)

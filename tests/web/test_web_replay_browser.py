@@ -6,11 +6,9 @@ all others lead nowhere.
 
 from __future__ import annotations
 
-import shutil
 import struct
 import zlib
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,20 +17,18 @@ import pytest
 
 from feedsvc.capture.exchange import Exchange
 from feedsvc.model import Snapshot
-from tests.origin import Listener, Origin
+from tests.browsing import ARGUMENTS as ARGUMENTS
+from tests.browsing import CHROMIUM as CHROMIUM
+from tests.origin import Origin
 from tests.replay.build import exchange, warc
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Frame, Page, Request
 
+    from tests.browsing import Chromium
     from tests.web.conftest import Library, Served
 
 T = TypeVar("T")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
-ARGUMENTS = (
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
-    *("--disable-background-networking", "--disable-component-update", "--no-pings"),
-)
 HOST = "https://news.example.test"
 STORY = f"{HOST}/story"
 
@@ -70,17 +66,16 @@ class Window:
 
 
 class Windows:
-    """Runs what tests do with a browser in the one thread Playwright may be used from."""
+    """Runs what tests do in windows of a browser."""
 
-    def __init__(self, thread: ThreadPoolExecutor, browser: Browser) -> None:
-        self._thread = thread
-        self._browser = browser
+    def __init__(self, chromium: Chromium) -> None:
+        self._chromium = chromium
 
     def use(self, served: Served, act: Callable[[Window], T]) -> T:
         """Open a fresh window, act in it, close it."""
 
-        def acted() -> T:
-            context = self._browser.new_context(viewport={"width": 1000, "height": 800})
+        def acted(browser: Browser) -> T:
+            context = browser.new_context(viewport={"width": 1000, "height": 800})
             try:
                 window = Window(context.new_page(), served)
                 context.on("request", lambda request: window.asked.append(request.url))
@@ -89,34 +84,19 @@ class Windows:
             finally:
                 context.close()
 
-        return self._thread.submit(acted).result(60)
+        return self._chromium.use(acted)
 
 
-@pytest.fixture(scope="module")
-def live() -> Iterator[Origin]:
-    """Stands for the whole live web."""
-    origin = Origin()
-    listener = Listener(origin)
-    yield origin
-    listener.close()
+@pytest.fixture
+def live(live_web: Origin) -> Origin:
+    """The whole live web, which nobody has been at yet."""
+    live_web.connections = 0
+    return live_web
 
 
-@pytest.fixture(scope="module")
-def windows(live: Origin) -> Iterator[Windows]:
-    if not CHROMIUM:
-        pytest.skip("no Chromium: install chromium")  # .ci/run always has one
-    playwright = pytest.importorskip("playwright.sync_api")
-    rules = f"MAP *.test {live.host}, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
-    with ThreadPoolExecutor(1) as thread:
-        running = thread.submit(playwright.sync_playwright().start).result(60)
-        browser = thread.submit(
-            lambda: running.chromium.launch(
-                executable_path=CHROMIUM, args=[*ARGUMENTS, f"--host-resolver-rules={rules}"]
-            )
-        ).result(60)
-        yield Windows(thread, browser)
-        thread.submit(browser.close).result(30)
-        thread.submit(running.stop).result(30)
+@pytest.fixture
+def windows(chromium: Chromium) -> Windows:
+    return Windows(chromium)
 
 
 def png(width: int, height: int) -> bytes:
@@ -268,7 +248,35 @@ def test_a_hostile_page_runs_nothing_reads_nothing_and_reaches_nobody(
 
     windows.use(web, look)
     assert live.connections == 0
-    assert live.connections == 0
+
+
+REACH = """async ours => {
+    const found = {};
+    const attempt = async (name, act) => { try { found[name] = await act() } catch { found[name] = 'no' } };
+    for (const url of [ours, `${ours}feeds/all.atom`, location.href]) {
+        await attempt(`fetch ${url}`, async () => (await fetch(url)).text());
+        await attempt(`xhr ${url}`, () => { const x = new XMLHttpRequest(); x.open('GET', url, false); x.send(); return x.responseText });
+    }
+    await attempt('above', () => top.location.href + parent.document.title);
+    await attempt('databases', () => indexedDB.open('x') && 'yes');
+    await attempt('caches', async () => (await caches.keys()).join());
+    await attempt('worker', () => navigator.serviceWorker.register('/x.js'));
+    await attempt('referrer', () => document.referrer || 'no');
+    return Object.entries(found).filter(([_, told]) => told !== 'no');
+}"""
+
+
+def test_a_script_that_ran_all_the_same_would_read_nothing_of_ours(
+    take: Callable[..., str], web: Served, windows: Windows
+) -> None:
+    path = take("<h1>Story</h1>")
+
+    def look(window: Window) -> None:
+        window.open(path)
+        assert window.archived.evaluate(REACH, f"{window.base}/") == []
+        assert window.page.evaluate(REACH, f"{window.base}/") != []
+
+    windows.use(web, look)
 
 
 def test_a_page_that_was_not_rewritten_is_saved_and_not_opened(

@@ -8,8 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
+from feedsvc.storage.columns import UTCDateTime
 from feedsvc.storage.memento_rows import mementos_of
-from feedsvc.storage.tables import UTCDateTime
 
 revision = "0002"
 down_revision = "0001"
