@@ -11,6 +11,10 @@ from pathlib import Path
 import pytest
 
 from feedsvc.capture.http import Fetcher
+from feedsvc.capture.page import RecentRequisites
+from feedsvc.capture.polite import Politeness
+from feedsvc.capture.robots import Robots
+from tests.capture.archiver import Archiver
 from tests.capture.browser_rig import Rig, installed, rig
 from tests.origin import Listener, Origin
 
@@ -110,3 +114,17 @@ def browsing() -> Iterator[Rig]:
     """A real browser, and servers for its pages; tests put theirs on paths of their own."""
     with rig(installed()) as made:
         yield made
+
+
+@pytest.fixture
+def archive(fetcher: Fetcher) -> Iterator[Archiver]:
+    """Captures pages, and gives back what they took."""
+    archiver = Archiver(
+        fetcher=fetcher,
+        robots=Robots(fetcher, user_agent="feedsvc-test", policy="respect"),
+        politeness=Politeness(per_host=4, delay=0.0),
+    )
+    archiver.recent = RecentRequisites(clock=lambda: archiver.clock)
+    yield archiver
+    for capture in archiver.captures:
+        capture.close()

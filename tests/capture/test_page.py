@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import gzip
 import io
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -20,106 +17,10 @@ from warcio.checker import Checker
 
 from feedsvc.capture.exchange import Exchange
 from feedsvc.capture.http import Fetcher
-from feedsvc.capture.page import Capture, Limits, RecentRequisites, capture_page
-from feedsvc.capture.polite import Politeness
-from feedsvc.capture.robots import Robots
-from feedsvc.capture.warc import check_warc, write_warc
+from feedsvc.capture.page import RecentRequisites
+from feedsvc.capture.warc import check_warc
 from feedsvc.errors import CaptureFailed, CaptureRefused
-from feedsvc.model import Judgement, Payload, Verdict
-
-CSS = (("Content-Type", "text/css"),)
-PNG = (("Content-Type", "image/png"),)
-NOW = datetime(2024, 5, 31, 12, 0, tzinfo=UTC)
-HEAD = "<link rel=icon href=/i.ico>"
-"""So that pages do not ask for /favicon.ico as well."""
-
-
-@dataclass
-class Archiver:
-    """capture_page with everything it needs; closes what it captured."""
-
-    fetcher: Fetcher
-    robots: Robots
-    politeness: Politeness
-    recent: RecentRequisites = field(default_factory=RecentRequisites)
-    limits: Limits = field(default_factory=Limits)
-    stop: threading.Event = field(default_factory=threading.Event)
-    captures: list[Capture] = field(default_factory=list)
-    clock: float = 0.0
-
-    def __call__(self, url: str, *, pool: ThreadPoolExecutor | None = None) -> Capture:
-        capture = capture_page(
-            url,
-            fetcher=self.fetcher,
-            robots=self.robots,
-            politeness=self.politeness,
-            limits=self.limits,
-            recent=self.recent,
-            stop=self.stop,
-            pool=pool,
-        )
-        self.captures.append(capture)
-        return capture
-
-
-@pytest.fixture
-def archive(fetcher: Fetcher) -> Iterator[Archiver]:
-    archiver = Archiver(
-        fetcher=fetcher,
-        robots=Robots(fetcher, user_agent="feedsvc-test", policy="respect"),
-        politeness=Politeness(per_host=4, delay=0.0),
-    )
-    archiver.recent = RecentRequisites(clock=lambda: archiver.clock)
-    yield archiver
-    for capture in archiver.captures:
-        capture.close()
-
-
-def paths(capture: Capture) -> list[str]:
-    return ["/" + each.url.split("/", 3)[3] for each in capture.requisites]
-
-
-def causes(capture: Capture) -> dict[str, str]:
-    return {"/" + url.split("/", 3)[3]: cause for url, cause in capture.missing}
-
-
-def warc(
-    capture: Capture, known: dict[str, Payload] | None = None
-) -> tuple[bytes, tuple[Payload, ...]]:
-    file = io.BytesIO()
-    result = write_warc(
-        capture,
-        file,
-        snapshot_id="s1",
-        known=known or {},
-        judgement=Judgement(Verdict.VERIFIED, 1.0),
-        software="feedsvc/0",
-        now=NOW,
-    )
-    return file.getvalue(), result.payloads
-
-
-def site(origin: Any) -> str:
-    """A page with everything a page may need, three stylesheets deep."""
-    page = (
-        f"{HEAD}<link rel=stylesheet href=/1.css><script src=/a.js></script>"
-        "<img src=/a.png srcset='/b.png 2x'><p>Words of the article.</p>"
-    )
-    origin.page("/i.ico", b"icon" * 100, headers=PNG)
-    origin.page("/1.css", b"@import '2.css'; a{b:url(bg.png)}", headers=CSS)
-    origin.page("/2.css", b"@import url(3.css);", headers=CSS, chunked=True)
-    origin.page(
-        "/3.css", b"@import url(1.css); @import url(4.css); a{b:url(deep.png)}", headers=CSS
-    )
-    origin.page("/4.css", b"@import url(5.css);", headers=CSS)
-    for name in ("a", "b", "bg", "deep"):
-        origin.page(f"/{name}.png", name.encode() * 300, headers=PNG)
-    origin.page(
-        "/a.js",
-        gzip.compress(b"alert(1);" * 50),
-        headers=(("Content-Type", "text/javascript"), ("Content-Encoding", "gzip")),
-    )
-    return str(origin.page("/story", page.encode()))
+from tests.capture.archiver import CSS, HEAD, PNG, Archiver, causes, paths, site, warc
 
 
 def test_a_page_is_captured_with_everything_it_needs(archive: Archiver, origin: Any) -> None:
@@ -293,113 +194,6 @@ def test_html_without_a_content_type_is_recognised(archive: Archiver, origin: An
     origin.page("/i.ico")
     capture = archive(origin.page("/a", f"<!DOCTYPE html>{HEAD}".encode(), headers=()))
     assert paths(capture) == ["/i.ico"]
-
-
-def test_the_second_page_asks_for_nothing_the_first_one_got(archive: Archiver, origin: Any) -> None:
-    first = archive(site(origin))
-    second = archive(origin.page("/two", (f"{HEAD}<link rel=stylesheet href=/1.css>two").encode()))
-    assert origin.count("/1.css") == origin.count("/deep.png") == 1
-    assert all(each.remembered for each in second.requisites)
-    assert second.requisites[1].started == first.requisites[1].started
-    assert second.size == second.page[-1].size
-
-
-def test_remembered_answers_are_revisits_without_requests(archive: Archiver, origin: Any) -> None:
-    first = archive(site(origin))
-    known = {payload.digest: payload for payload in warc(first)[1]}
-    second = archive(origin.page("/two", (f"{HEAD}<img src=/a.png>two").encode()))
-    data, _ = warc(second, known)
-    assert check_warc(io.BytesIO(data)).problems == ()
-    kinds = [record.rec_type for record in ArchiveIterator(io.BytesIO(data))]
-    assert kinds == ["warcinfo", "response", "request", "revisit", "revisit", "metadata"]
-
-
-def test_what_is_remembered_is_asked_for_again_when_its_time_is_up(
-    archive: Archiver, origin: Any
-) -> None:
-    url = site(origin)
-    archive(url)
-    archive.clock = 599.0
-    archive(url)
-    assert origin.count("/1.css") == 1
-    archive.clock = 601.0
-    archive(url)
-    assert origin.count("/1.css") == 2
-
-
-@pytest.mark.parametrize(
-    "header",
-    [
-        pytest.param(("Cache-Control", "no-store"), id="no-store"),
-        pytest.param(("Cache-Control", "public, private"), id="private"),
-        pytest.param(("Cache-Control", "max-age=0"), id="max-age"),
-        pytest.param(("Set-Cookie", "a=b"), id="cookie"),
-        pytest.param(("Vary", "*"), id="vary"),
-    ],
-)
-def test_what_must_not_be_remembered_is_asked_for_again(
-    archive: Archiver, origin: Any, header: tuple[str, str]
-) -> None:
-    origin.page("/i.ico", b"x", headers=(header,))
-    url = origin.page("/a", HEAD.encode())
-    archive(url)
-    archive(url)
-    assert origin.count("/i.ico") == 2
-
-
-def test_a_missing_icon_is_asked_for_once_in_a_while(archive: Archiver, origin: Any) -> None:
-    url = origin.page("/a", b"<p>no icon")
-    assert causes(archive(url)) == {"/favicon.ico": "the server answered 404"}
-    assert causes(archive(url)) == {"/favicon.ico": "the server answered 404"}
-    assert origin.count("/favicon.ico") == 1
-
-
-def test_memory_for_what_is_remembered_is_bounded(archive: Archiver, origin: Any) -> None:
-    archive.recent = RecentRequisites(max_bytes=10_000)
-    for name in "abc":
-        origin.page(f"/{name}", b"x" * 4000, headers=PNG)
-    origin.page("/i.ico", b"x" * 20_000, headers=PNG)
-    url = origin.page("/page", f"{HEAD}<img src=/a><img src=/b><img src=/c>".encode())
-    archive(url)
-    assert archive.recent.get(origin.url("/a")) is None
-    assert archive.recent.get(origin.url("/c")) is not None
-    assert archive.recent.get(origin.url("/i.ico")) is None
-
-
-def test_of_many_captures_at_once_one_asks_for_a_requisite(archive: Archiver, origin: Any) -> None:
-    url = site(origin)
-    with ThreadPoolExecutor(6) as pool:
-        captures = list(pool.map(archive, [url] * 6))
-    assert origin.count("/1.css") == 1
-    assert {len(capture.requisites) for capture in captures} == {10}
-
-
-def test_one_fetch_that_fails_does_not_fail_those_who_waited_for_it() -> None:
-    recent = RecentRequisites()
-    entered, go = threading.Event(), threading.Event()
-    calls: list[int] = []
-
-    def fetch() -> Any:
-        calls.append(1)
-        if len(calls) == 1:
-            entered.set()
-            go.wait(5)
-            raise CaptureFailed("first")
-        raise CaptureFailed("second")
-
-    def ask() -> str:
-        try:
-            recent.get_or_fetch("http://example.org/", fetch)
-        except CaptureFailed as error:
-            return str(error)
-        return ""
-
-    with ThreadPoolExecutor(2) as pool:
-        one = pool.submit(ask)
-        entered.wait(5)
-        two = pool.submit(ask)
-        go.set()
-        assert sorted([one.result(5), two.result(5)]) == ["first", "second"]
 
 
 def test_a_large_page_is_spooled_cut_at_the_cap_and_marked(archive: Archiver, origin: Any) -> None:
