@@ -95,7 +95,7 @@ def make_fetcher(origin: Origin, _ssl_context: ssl.SSLContext) -> Iterator[Calla
             "timeout": 5.0,
             "ssl_context": _ssl_context,
         }
-        made.append(Fetcher(**{**values, **settings}))  # type: ignore[arg-type]
+        made.append(Fetcher(**{**values, **settings}))  # type: ignore[arg-type]  # as tests give them
         return made[-1]
 
     yield make

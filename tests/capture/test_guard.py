@@ -356,4 +356,4 @@ def test_the_self_test_fails_if_the_address_check_is_gone(
 
 class _Backend(httpcore.NetworkBackend):
     def __init__(self, connect: Callable[..., httpcore.NetworkStream]) -> None:
-        self.connect_tcp = connect  # type: ignore[method-assign]
+        self.connect_tcp = connect  # type: ignore[method-assign]  # what this stand-in is for

@@ -68,7 +68,7 @@ def an_order(name: str = "one", *, padding: int = 0) -> Order:
 
 
 def _true(page: Exchange, body: bytes) -> Exchange:
-    page.sha1 = "sha1:" + base64.b32encode(hashlib.sha1(body).digest()).decode()  # noqa: S324
+    page.sha1 = "sha1:" + base64.b32encode(hashlib.sha1(body).digest()).decode()  # noqa: S324 - what WARC uses
     return page
 
 

@@ -32,7 +32,7 @@ UUID = re.compile(r"urn:uuid:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 MEDIA_TYPE = re.compile(r"[a-z]+/[a-z0-9.+-]+")
 RFC_822 = re.compile(r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun), (\d\d) (\w{3}) (\d{4}) \d\d:\d\d:\d\d \+0000")
-MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()  # noqa: SIM905
+MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()  # noqa: SIM905 - reads better
 BAD_CHARACTER = re.compile("[\x80-\x9f\ufffd]")
 END_TAG = re.compile(r"</\w+>")
 REFERENCE = re.compile(r"(?:src|href)=[\"']([^\"']*)[\"']")

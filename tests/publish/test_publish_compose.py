@@ -33,7 +33,7 @@ def test_same_items_in_any_order_give_the_same_feed(
     conflict: Topic, site: Site, samples: list[FeedItem]
 ) -> None:
     feed = compose_feed(topic_channel(conflict), samples, site=site, entry_link="article")
-    shuffled = random.Random(7).sample([*samples, samples[0]], k=len(samples) + 1)  # noqa: S311
+    shuffled = random.Random(7).sample([*samples, samples[0]], k=len(samples) + 1)  # noqa: S311 - repeatable on purpose, nothing secret
     assert compose_feed(topic_channel(conflict), shuffled, site=site, entry_link="article") == feed
 
 
@@ -267,7 +267,7 @@ def test_absurd_date_neither_leads_the_feed_nor_dates_it(
 
 
 def test_date_without_zone_is_in_utc(conflict: Topic, site: Site, make_item: MakeItem) -> None:
-    naive = datetime(2024, 5, 31, 12)  # noqa: DTZ001
+    naive = datetime(2024, 5, 31, 12)  # noqa: DTZ001 - naive on purpose
     item = make_item(1, published=naive, updated=naive)
     feed = compose_feed(topic_channel(conflict), [item], site=site, entry_link="article")
     assert feed.updated == datetime(2024, 5, 31, 12, tzinfo=UTC)

@@ -34,7 +34,7 @@ def test_all_three_date_forms_are_understood(value: str) -> None:
     assert parse_http_date(value) == MODIFIED.replace(microsecond=0)
 
 
-@given(st.datetimes(datetime(1970, 1, 1), datetime(9999, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001
+@given(st.datetimes(datetime(1970, 1, 1), datetime(9999, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001 - naive on purpose
 def test_a_written_date_is_read_back(moment: datetime) -> None:
     assert parse_http_date(http_date(moment)) == moment.replace(microsecond=0)
 
