@@ -1,6 +1,6 @@
 # `make run` and `make test` are all a newcomer needs; CONTRIBUTING.md names the rest.
 .DEFAULT_GOAL := run
-.PHONY: run test cover bench lint fmt docs lock .venv-for-tests
+.PHONY: run test test-fleet cover bench bench-fleet lint fmt docs lock .venv-for-tests
 
 BIN := .venv/bin
 # An environment knows the path it was made at, so that a moved checkout needs a new one.
@@ -33,6 +33,10 @@ run: $(RUN)
 test: $(DEV)
 	@.ci/check
 
+# Several machines on one, and what may befall them: minutes, so apart from the check above.
+test-fleet: $(DEV)
+	@.ci/check-fleet
+
 # Tracing takes a third more time, which the check of every change does without.
 cover: $(DEV)
 	@.ci/check --cov --cov-report=term
@@ -41,6 +45,9 @@ cover: $(DEV)
 
 bench: $(DEV)
 	@exec $(BIN)/python -m benchmarks
+
+bench-fleet: $(DEV)
+	@exec $(BIN)/python -m benchmarks fleet simulate
 
 lint: $(DEV)
 	$(BIN)/ruff check .
@@ -76,3 +83,4 @@ lock:
 	$(LOCK) --upgrade --output-file requirements.lock
 	$(LOCK) --upgrade --group dev --constraint requirements.lock --output-file tests/requirements.lock
 	$(PIN) --upgrade --output-file tests/pywb.lock tests/pywb.in
+	$(PIN) --upgrade --output-file tests/s3.lock tests/s3.in

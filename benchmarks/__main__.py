@@ -20,6 +20,8 @@ from benchmarks import (
     loading,
     replaying,
     serving,
+    sharing,
+    simulation,
     starting,
 )
 from benchmarks.measure import Row
@@ -40,6 +42,10 @@ class Sizes:
     """Snapshots that are verified."""
     articles: int = 100_000
     """Articles of the site whose pages are asked for."""
+    hosts: int = 60
+    """Newspapers whose articles a fleet archives."""
+    each: int = 20
+    """Articles of each."""
 
 
 FULL = Sizes(seeds=(1_000, 10_000), pages=500, pairs=3, rounds=7, requests=12_800)
@@ -52,6 +58,8 @@ QUICK = Sizes(
     captures=10_000,
     snapshots=200,
     articles=1_000,
+    hosts=6,
+    each=5,
 )
 LARGE = 100_000
 
@@ -81,6 +89,10 @@ def benchmarks(work: Path, sizes: Sizes) -> Mapping[str, Callable[[], Iterator[R
         "timegate": lambda: replaying.timegate(work, captures=sizes.captures),
         "pages": lambda: browsing.pages(work, articles=sizes.articles),
         "verify": lambda: fixity.verify(work, snapshots=sizes.snapshots),
+        "fleet": lambda: sharing.fleet(
+            work, hosts=sizes.hosts, articles=sizes.each, rounds=min(sizes.pairs, 2)
+        ),
+        "simulate": simulation.simulate,
     }
 
 

@@ -103,7 +103,7 @@ def _snapshot(runtime: Runtime, number: int, data: bytes) -> tuple[int, str, int
     size = chance.choice(_SIZES)
     start = chance.randrange(len(data) - size)
     content = data[start : start + size]
-    path = runtime.archive.path(_key(number))
+    path = Path(runtime.archive.place(_key(number)))
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)  # a sync for each would take longer than all the rest
     return number, hashlib.sha256(content).hexdigest(), size

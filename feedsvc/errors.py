@@ -7,12 +7,14 @@ FeedsvcError                what, where, why, and what to do about it; carries a
 ├── SchemaMismatch          the database is older or newer than this code              (exit 7)
 ├── OutOfSpace              the disk is full, or nearly                                (exit 3)
 ├── NotFound                nothing is stored under that id or key                     (exit 64)
-├── Temporary               try again later: a database that is locked or away         (exit 75)
+├── Temporary               try again later: something is busy or away                 (exit 75)
+│   └── DatabaseAway        and that is the database: it is locked or does not answer
 ├── SeedRejected            a seed cannot be understood; the others go on
 ├── SeedBusy                a seed is still being written; look again soon
 └── CaptureError            a page was not captured
     ├── CaptureFailed       try again later
-    │   └── HostUnknown     DNS says that there is no such name
+    │   ├── HostUnknown     DNS says that there is no such name
+    │   └── TurnPassed      the moment in which a request was allowed went by; ask again
     └── CaptureRefused      forbidden by the guard or by robots.txt; slower, never forgotten
         └── Disallowed      robots.txt does not allow it
 """
@@ -68,6 +70,10 @@ class Temporary(FeedsvcError):
     exit_code = 75
 
 
+class DatabaseAway(Temporary):
+    """The database is locked or does not answer: nothing can be claimed or recorded now."""
+
+
 class SeedRejected(FeedsvcError):
     """A seed cannot be understood: where, why and what to do about it.
 
@@ -107,6 +113,10 @@ class CaptureFailed(CaptureError):
 
 class HostUnknown(CaptureFailed):
     """DNS says that there is no such name: a mistake of its own, or the site is gone."""
+
+
+class TurnPassed(CaptureFailed):
+    """The moment in which a request was allowed went by unused: ask for another one."""
 
 
 class CaptureRefused(CaptureError):

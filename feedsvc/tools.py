@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import os
+import secrets
+import socket
+import threading
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
 from feedsvc import __version__
 from feedsvc.logs import logger
+from feedsvc.model import Turn
 from feedsvc.settings import DEFAULT, Settings
 
 if TYPE_CHECKING:
@@ -15,8 +21,13 @@ if TYPE_CHECKING:
     from feedsvc.capture.http import Fetcher
     from feedsvc.capture.page import Limits
     from feedsvc.capture.polite import Politeness
+    from feedsvc.capture.polite_shared import SharedPoliteness
     from feedsvc.capture.recent import RecentRequisites
     from feedsvc.capture.robots import Robots
+    from feedsvc.storage.database import Database
+
+LONGEST_REQUEST = 150.0
+"""Seconds after which a request is certainly over: so long its place at a host is kept."""
 
 SOFTWARE = f"feedsvc/{__version__}"
 
@@ -70,10 +81,112 @@ def make_push_tools(settings: Settings) -> PushTools:
     return PushTools(hubs=made[0], callbacks=made[1])
 
 
-def make_capture_tools(settings: Settings) -> CaptureTools:
+class Closing(Protocol):
+    """Something that has to be closed."""
+
+    def close(self) -> None:
+        """End what it does."""
+
+
+T = TypeVar("T", bound=Closing)
+
+
+class Shared:
+    """What a process has one of, whoever uses it, and closes with itself."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._things: dict[str, Closing] = {}
+
+    def get(self, name: str, make: Callable[[], T]) -> T:
+        """Return the thing of that name, made when it is first asked for."""
+        with self._lock:
+            if name not in self._things:
+                self._things[name] = make()
+            return cast("T", self._things[name])
+
+    def close(self) -> None:
+        """Close everything; the last made goes first."""
+        with self._lock:
+            things, self._things = self._things, {}
+        for thing in reversed(things.values()):
+            thing.close()
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseTurns:
+    """Turns at hosts, on which all machines agree in the database."""
+
+    database: Database
+    worker: Callable[[], str | None]
+    per_host: int
+    name: str
+    """Under it places are held while this process is no worker."""
+
+    def holder(self) -> str:
+        """Return by what name this process holds places now."""
+        return self.worker() or self.name
+
+    def take(
+        self, host: str, *, places: int, delay: float, turns: int, slack: float, within: float
+    ) -> Turn:
+        """Have so many places at the host, and turns. Raises Temporary."""
+        holder = self.holder()
+        with self.database.transaction() as store:
+            turn = store.take_turns(
+                host,
+                holder=holder,
+                per_host=self.per_host,
+                places=places,
+                delay=delay,
+                turns=turns,
+                slack=slack,
+                within=within,
+                lease=within + turns * delay + slack + LONGEST_REQUEST,
+            )
+        if holder == self.holder():
+            return turn
+        # Others gave this process up meanwhile and freed what it held, maybe before that place.
+        with self.database.transaction() as store:
+            store.leave_host(holder, host)
+        return Turn(0.0, granted=0)
+
+    def leave(self, hosts: Collection[str]) -> None:
+        """Give back the places at these hosts. Raises Temporary."""
+        with self.database.transaction() as store:
+            store.leave_hosts(self.holder(), hosts)
+
+    def hold(self, host: str, seconds: float) -> None:
+        """Let nobody begin anything at the host for so long. Raises Temporary."""
+        with self.database.transaction() as store:
+            store.hold_host(host, seconds)
+
+
+def shared_politeness(
+    settings: Settings, database: Database, worker: Callable[[], str | None]
+) -> SharedPoliteness:
+    """Return the politeness of a fleet, of which this process is one part.
+
+    ``worker`` tells the name that it works under at that moment, if it has one.
+    """
+    from feedsvc.capture.polite_shared import SharedPoliteness
+
+    archive = settings.archive
+    name = f"{socket.gethostname()[:40]}.{secrets.token_hex(8)}"
+    turns = DatabaseTurns(database, worker, archive.per_host, name)
+    return SharedPoliteness(turns, per_host=archive.per_host, delay=archive.per_host_delay)
+
+
+def make_capture_tools(
+    settings: Settings,
+    *,
+    politeness: Politeness | None = None,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> CaptureTools:
     """Return a client whose self-test has passed, and what goes with it.
 
-    Raises ConfigurationError.
+    Without a ``politeness`` this process has one of its own. ``now`` dates what is fetched. Raises
+    ConfigurationError.
     """
     from feedsvc.capture.http import Fetcher
     from feedsvc.capture.page import Limits
@@ -82,20 +195,25 @@ def make_capture_tools(settings: Settings) -> CaptureTools:
     from feedsvc.capture.robots import Robots
 
     archive = settings.archive
+    at_once = archive.concurrency
+    if settings.fleet.enabled:
+        at_once = max(at_once, settings.fleet.concurrency * archive.per_host)
     agent = archive.user_agent or f"{SOFTWARE} (+{settings.site.base_url.rstrip('/')}/)"
     fetcher = Fetcher(
         user_agent=agent,
         allow_hosts=archive.allow_hosts,
         timeout=archive.timeout,
         max_size=archive.max_page,
-        connections=archive.concurrency * 2,
+        connections=at_once * 2,
+        now=now,
     )
     try:
         fetcher.self_test()
     except BaseException:
         fetcher.close()
         raise
-    politeness = Politeness(per_host=archive.per_host, delay=archive.per_host_delay)
+    if politeness is None:
+        politeness = Politeness(per_host=archive.per_host, delay=archive.per_host_delay)
     return CaptureTools(
         fetcher=fetcher,
         robots=Robots(fetcher, user_agent=agent, policy=archive.robots, politeness=politeness),

@@ -22,6 +22,7 @@ from sqlalchemy import make_url
 if TYPE_CHECKING:
     from tests.browsing import Chromium
     from tests.databases import PostgresqlDatabase
+    from tests.object_store import FaultyProxy, ObjectStore
     from tests.origin import Origin
 
 POSTGRESQL = "FEEDSVC_TEST_POSTGRESQL"
@@ -148,6 +149,36 @@ def bare_postgresql(postgresql_database: PostgresqlDatabase) -> str:
     """Return the address of a PostgreSQL database with nothing in it."""
     postgresql_database.make_bare()
     return postgresql_database.address
+
+
+# --- an object store ------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def object_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
+    """An object store for production, over HTTP: OpenStack Swift with its S3 interface."""
+    from tests.object_store import swift
+
+    with swift(tmp_path_factory.mktemp("swift")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def moto_store() -> Iterator[ObjectStore]:
+    """A stand-in for Amazon S3, over HTTP."""
+    from tests.object_store import moto
+
+    with moto() as server:
+        yield server
+
+
+@pytest.fixture
+def faulty(object_store: ObjectStore) -> Iterator[FaultyProxy]:
+    """Stand in front of the object store, and let a test say what fails."""
+    from tests.object_store import faulty_proxy
+
+    with faulty_proxy(object_store.port) as proxy:
+        yield proxy
 
 
 # --- a browser ------------------------------------------------------------------------------

@@ -243,7 +243,7 @@ class Requests:
             )
         delay = self.means.robots.delay(ask.url)
         left = max(0.0, self.deadline - time.monotonic())
-        with politeness.slot(ask.url, wait=left, delay=delay, stop=self.stop):
+        with politeness.slot(ask.url, wait=left, delay=delay, stop=self.stop) as send_by:
             room = limits.max_total - self.size
             left = self.deadline - time.monotonic()
             if self.stop.is_set() or self._closed or left <= 0 or room <= 0:
@@ -254,6 +254,7 @@ class Requests:
                 asked,
                 max_size=min(limits.max_page if ask.main else limits.max_total, room),
                 deadline=min(left, self.page_limits.request_seconds),
+                send_by=send_by,
             )
         try:
             self._count_in(exchange)

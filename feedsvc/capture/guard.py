@@ -22,7 +22,13 @@ from urllib.parse import urlsplit
 import httpcore
 
 from feedsvc.capture.addresses import is_public, parse
-from feedsvc.errors import CaptureFailed, CaptureRefused, ConfigurationError, HostUnknown
+from feedsvc.errors import (
+    CaptureFailed,
+    CaptureRefused,
+    ConfigurationError,
+    HostUnknown,
+    TurnPassed,
+)
 from feedsvc.urls import DEFAULT_PORTS, InvalidURL, absolute
 
 PORTS = frozenset({80, 443, 8080, 8443})
@@ -103,11 +109,22 @@ class RequestClock(threading.local):
 
     deadline: float = float("inf")
     connects: int = 0
+    send_by: float = float("inf")
 
-    def start(self, deadline: float) -> None:
-        """Begin a request that must be over at ``deadline`` on the monotonic clock."""
+    def start(self, deadline: float, *, send_by: float = float("inf")) -> None:
+        """Begin a request that must be over at ``deadline`` on the monotonic clock.
+
+        Nothing of it is sent after ``send_by`` that was not begun before.
+        """
         self.deadline = deadline
         self.connects = 0
+        self.send_by = send_by
+
+    def sending(self) -> None:
+        """Raise TurnPassed unless the request's head may still be sent."""
+        if time.monotonic() > self.send_by:
+            raise TurnPassed("its turn passed before it could be sent")
+        self.send_by = float("inf")
 
     def bound(self, timeout: float | None) -> float | None:
         """Return the shorter of timeout and the time left; raise TimeoutError if none is left."""
@@ -173,6 +190,7 @@ class GuardedStream(httpcore.NetworkStream):
         """Write all of buffer; raise httpcore.WriteTimeout or WriteError."""
         if not buffer:  # httpcore ends every request with two empty writes
             return
+        self._clock.sending()
         try:
             self._sock.settimeout(self._clock.bound(timeout))
             self._sock.sendall(buffer)

@@ -123,10 +123,11 @@ class Fetcher:
         body: bytes = b"",
         max_size: int | None = None,
         deadline: float | None = None,
+        send_by: float = float("inf"),
     ) -> Exchange:
         """Ask for a URL, one hop: a redirect is an answer like any other.
 
-        Its body is cut, and ``truncated`` says why, where it is larger than ``max_size`` bytes,
+        It is not sent after ``send_by`` on the monotonic clock, but TurnPassed raised. Its body is cut, and ``truncated`` says why, where it is larger than ``max_size`` bytes,
         not over ``deadline`` seconds after the start, too slow for MIN_RATE, or broken off.
         Raises CaptureRefused (the guard), CaptureFailed (no whole head of an answer came) and
         OutOfSpace.
@@ -134,9 +135,12 @@ class Fetcher:
         limit = self._deadline if deadline is None else deadline
         sent = _with_extra(self._headers, headers)
         request = self._request(method, url, sent, body, limit=limit)
-        return self._exchange(request, self._max_size if max_size is None else max_size, limit)
+        size = self._max_size if max_size is None else max_size
+        return self._exchange(request, size, limit, send_by)
 
-    def perform(self, asked: Asked, *, max_size: int, deadline: float) -> Exchange:
+    def perform(
+        self, asked: Asked, *, max_size: int, deadline: float, send_by: float = float("inf")
+    ) -> Exchange:
         """Make a browser's request, one hop; like `fetch`, but with its method, headers and body.
 
         What this client decides for itself is left out of the headers (`own_headers`). A stream
@@ -144,13 +148,15 @@ class Fetcher:
         """
         sent = (*own_headers(asked.headers), ("Accept-Encoding", "gzip"))
         request = self._request(asked.method, asked.url, sent, asked.body, limit=deadline)
-        exchange = self._exchange(request, max_size, deadline)
+        exchange = self._exchange(request, max_size, deadline, send_by)
         exchange.request_body = asked.body
         return exchange
 
-    def _exchange(self, request: httpx.Request, max_size: int, limit: float) -> Exchange:
+    def _exchange(
+        self, request: httpx.Request, max_size: int, limit: float, send_by: float
+    ) -> Exchange:
         started, begin = self._now(), time.monotonic()
-        self._clock.start(begin + limit)
+        self._clock.start(begin + limit, send_by=send_by)
         body = Body(max_size)
         try:
             response = self._send(request, limit=limit)

@@ -337,6 +337,7 @@ class _Reader:
         headers: object = (),
         max_size: int | None = None,
         deadline: float | None = None,
+        send_by: float | None = None,
     ) -> Exchange:
         """Return the answer nearest in time; the very first is the one that was asked for."""
         intake, first = self._found.intake, self._found.place

@@ -27,7 +27,10 @@ class Busy(CaptureFailed):
 
 
 @dataclass(slots=True)
-class _Host:
+class Host:
+    """What is known of a host."""
+
+    name: str
     news: threading.Condition
     active: int = 0
     waiting: int = 0
@@ -59,7 +62,7 @@ class Politeness:
         self._clock = clock
         self._pause = pause
         self._lock = threading.Lock()
-        self._hosts: dict[str, _Host] = {}
+        self._hosts: dict[str, Host] = {}
         self._sweep_at = _SWEEP
 
     @contextmanager
@@ -70,8 +73,8 @@ class Politeness:
         wait: float | None = None,
         delay: float | None = None,
         stop: threading.Event | None = None,
-    ) -> Iterator[None]:
-        """Hold one of the host's places while the block runs.
+    ) -> Iterator[float]:
+        """Hold one of the host's places while the block runs; yield until when it may be used.
 
         Raises Busy if none comes free within ``wait`` seconds (None: for ever) or once ``stop``
         is set. A ``delay`` longer than the usual one, as robots.txt may ask for, replaces it.
@@ -80,11 +83,12 @@ class Politeness:
         pause = max(self._delay, delay or 0.0)
         host = self._take(name, wait=wait, delay=pause, stop=stop)
         try:
-            yield
+            yield self._latest(host)
         finally:
             with self._lock:
                 host.active -= 1
                 host.news.notify()
+                self._done(host)
 
     def hold(self, url: str, seconds: float) -> None:
         """Start nothing at the URL's host for so many seconds, at most a day."""
@@ -104,14 +108,14 @@ class Politeness:
 
     def _take(
         self, name: str, *, wait: float | None, delay: float, stop: threading.Event | None
-    ) -> _Host:
+    ) -> Host:
         give_up = float("inf") if wait is None else self._clock() + wait
         with self._lock:
             host = self._host(name)
             host.waiting += 1
             try:
                 while not self._try(host, delay):
-                    self._await_turn(name, host, give_up=give_up, stop=stop)
+                    self._advance(host, delay, give_up=give_up, stop=stop)
             except BaseException:
                 # A wake-up meant for one place must not end with a thread that no longer wants it.
                 host.news.notify()
@@ -120,7 +124,7 @@ class Politeness:
                 host.waiting -= 1
             return host
 
-    def _try(self, host: _Host, delay: float) -> bool:
+    def _try(self, host: Host, delay: float) -> bool:
         now = self._clock()
         if host.active >= self._per_host or now < host.free:
             return False
@@ -128,32 +132,48 @@ class Politeness:
         host.ready = now + delay
         return True
 
+    def _advance(
+        self, host: Host, delay: float, *, give_up: float, stop: threading.Event | None
+    ) -> None:
+        """Do what may bring the host's next turn nearer: wait once for news."""
+        self._await_turn(host, free=host.free, give_up=give_up, stop=stop)
+
+    def _latest(self, host: Host) -> float:
+        """Return the moment after which a turn that is had now has passed unused."""
+        return float("inf")
+
+    def _done(self, host: Host) -> None:
+        """Note that a place came free; the caller holds the lock."""
+
+    def _is_idle(self, host: Host) -> bool:
+        return not host.active + host.waiting
+
     def _await_turn(
-        self, name: str, host: _Host, *, give_up: float, stop: threading.Event | None
+        self, host: Host, *, free: float, give_up: float, stop: threading.Event | None
     ) -> None:
         """Wait once for news; raise Busy if there is no use in it."""
         now = self._clock()
-        left = max(0.0, host.free - now)
+        left = max(0.0, free - now)
         if stop is not None and stop.is_set():
-            raise Busy(f"{name}: stopping before its turn came", retry_after=left)
+            raise Busy(f"{host.name}: stopping before its turn came", retry_after=left)
         if now + left > give_up or (left == 0.0 and now >= give_up):
-            raise Busy(f"{name}: {_why(host, now)}", retry_after=left)
+            raise Busy(f"{host.name}: {why(host, now, free=free)}", retry_after=left)
         longest = min(left or float("inf"), give_up - now, float("inf") if stop is None else _LOOK)
         self._pause(host.news, None if longest == float("inf") else longest)
 
-    def _host(self, name: str) -> _Host:
+    def _host(self, name: str) -> Host:
         """Return what is known of a host; the caller holds the lock."""
         host = self._hosts.get(name)
         if host is None:
             if len(self._hosts) >= self._sweep_at:
                 self._forget()
-            host = self._hosts[name] = _Host(news=threading.Condition(self._lock))
+            host = self._hosts[name] = Host(name, threading.Condition(self._lock))
         return host
 
     def _forget(self) -> None:
         """Drop hosts that nothing is owed to, and the least held ones where there are too many."""
         now = self._clock()
-        idle = {name: host for name, host in self._hosts.items() if not host.active + host.waiting}
+        idle = {name: host for name, host in self._hosts.items() if self._is_idle(host)}
         drop = [name for name, host in idle.items() if host.free <= now]
         surplus = len(self._hosts) - len(drop) - REMEMBERED
         if surplus >= 0:
@@ -164,9 +184,10 @@ class Politeness:
         self._sweep_at = max(_SWEEP, min(2 * len(self._hosts), REMEMBERED))
 
 
-def _why(host: _Host, now: float) -> str:
+def why(host: Host, now: float, *, free: float) -> str:
+    """Say what keeps a request from starting."""
     if host.held > now:
         return f"the server wants no request for another {host.held - now:.0f} s"
-    if host.free > now:
-        return f"the next request may start in {host.free - now:.1f} s"
+    if free > now:
+        return f"the next request may start in {free - now:.1f} s"
     return f"{host.active} requests are under way already"

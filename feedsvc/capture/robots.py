@@ -19,7 +19,13 @@ from feedsvc.capture.exchange import Exchange
 from feedsvc.capture.http import Fetcher
 from feedsvc.capture.polite import Busy, Politeness
 from feedsvc.capture.retry import retry_after
-from feedsvc.errors import CaptureError, CaptureFailed, CaptureRefused, HostUnknown
+from feedsvc.errors import (
+    CaptureError,
+    CaptureFailed,
+    CaptureRefused,
+    HostUnknown,
+    TurnPassed,
+)
 
 MAX_SIZE = 500 << 10
 """RFC 9309 §2.5: at least so much of a file has to be read; no more is."""
@@ -112,7 +118,7 @@ class Robots:
         origin.rules, origin.failure = None, None
         try:
             origin.rules = self._read(address)
-        except Busy:
+        except (Busy, TurnPassed):
             raise  # says nothing about the robots.txt: the next one asks for it
         except CaptureError as error:
             origin.failure = error
@@ -142,11 +148,14 @@ class Robots:
         url, end = address, self._clock() + DEADLINE
         for hop in range(MAX_REDIRECTS + 1):
             try:
-                with self._turn(url, wait=max(end - self._clock(), 0.0)):
+                with self._turn(url, wait=max(end - self._clock(), 0.0)) as send_by:
                     answer = self._fetcher.fetch(
-                        url, max_size=MAX_SIZE, deadline=max(end - self._clock(), 0.1)
+                        url,
+                        max_size=MAX_SIZE,
+                        deadline=max(end - self._clock(), 0.1),
+                        send_by=send_by,
                     )
-            except Busy:
+            except (Busy, TurnPassed):
                 raise
             except HostUnknown as error:
                 if hop == 0:
@@ -172,9 +181,9 @@ class Robots:
                 raise CaptureFailed(f"{shown(address)} redirects to no address") from error
         raise AssertionError  # pragma: no cover - the last hop returns
 
-    def _turn(self, url: str, *, wait: float) -> AbstractContextManager[None]:
+    def _turn(self, url: str, *, wait: float) -> AbstractContextManager[float]:
         if self._politeness is None:
-            return nullcontext()
+            return nullcontext(float("inf"))
         return self._politeness.slot(url, wait=wait)
 
 

@@ -103,6 +103,7 @@ class TimeGate:
         headers: object = (),
         max_size: int | None = None,
         deadline: float | None = None,
+        send_by: float | None = None,
     ) -> Exchange:
         """Return the memento of a URL in the shape of the original's own answer."""
         size = max_size or MAX_ANSWER
@@ -171,12 +172,13 @@ class TimeGate:
             raise CaptureFailed(
                 f"{shown(address)}: the archive wants no request for another {held:.0f} s"
             )
-        with self._politeness.slot(address, wait=left, stop=self._stop):
+        with self._politeness.slot(address, wait=left, stop=self._stop) as send_by:
             answer = self._fetcher.fetch(
                 address,
                 headers=headers,
                 max_size=max_size,
                 deadline=max(min(self._until - time.monotonic(), MAX_FETCH), 0.1),
+                send_by=send_by,
             )
         if answer.status in {429, 503} and answer.header("memento-datetime") is None:
             answer.close()

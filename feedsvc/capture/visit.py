@@ -14,7 +14,7 @@ from feedsvc.capture.http import Fetcher
 from feedsvc.capture.polite import Politeness
 from feedsvc.capture.retry import retry_after
 from feedsvc.capture.robots import Robots
-from feedsvc.errors import CaptureFailed, Disallowed
+from feedsvc.errors import CaptureFailed, Disallowed, TurnPassed
 from feedsvc.references import resolve
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -85,20 +85,32 @@ class Visit:
                 f"{shown(url)}: the server wants no request for another {held:.0f} s",
                 retry_after=held,
             )
-        delay = self.robots.delay(url)
-        with self.politeness.slot(url, wait=left, delay=delay, stop=self.stop):
-            self.check()
-            exchange = self.fetcher.fetch(
-                url,
-                headers=headers,
-                max_size=min(max_size, room),
-                deadline=min(max(self.left(), 0.1), MAX_FETCH),
-            )
+        exchange = self._in_turn(url, max_size=min(max_size, room), headers=headers)
         with self.lock:
             self.size += exchange.size
             self.taken.append(exchange)
         self._respect(exchange)
         return exchange
+
+    def _in_turn(self, url: str, *, max_size: int, headers: Headers) -> Exchange:
+        """GET one hop once the host may be asked, in a later turn if one passes unused."""
+        delay = self.robots.delay(url)
+        for is_last in (False, True):
+            left = max(self.left(), 0.0)
+            with self.politeness.slot(url, wait=left, delay=delay, stop=self.stop) as send_by:
+                self.check()
+                try:
+                    return self.fetcher.fetch(
+                        url,
+                        headers=headers,
+                        max_size=max_size,
+                        deadline=min(max(self.left(), 0.1), MAX_FETCH),
+                        send_by=send_by,
+                    )
+                except TurnPassed:
+                    if is_last:
+                        raise
+        raise AssertionError  # pragma: no cover - the last turn returns or raises
 
     def _respect(self, exchange: Exchange) -> None:
         """Hold the host back if it wants a pause, and give this fetch up."""

@@ -47,6 +47,11 @@ class Classifier:
         self._rules = Rules(vocabulary.rules)
         self._keyword_lists = [subject.keywords for subject in vocabulary.subjects]
 
+    @property
+    def toml(self) -> str:
+        """The topics.toml it was made of."""
+        return self._toml
+
     @cached_property
     def _lexicon(self) -> Lexicon:
         # 90 ms to build, which a run that finds every article sorted already does not need.

@@ -12,7 +12,19 @@ from typing import Annotated, cast
 import typer
 
 from feedsvc import __version__
-from feedsvc.cli import backup, content, feeds, operation, search, site, topics, transfer, websub
+from feedsvc.cli import (
+    backup,
+    content,
+    feeds,
+    fleet,
+    migrate,
+    operation,
+    search,
+    site,
+    topics,
+    transfer,
+    websub,
+)
 from feedsvc.cli.failures import INTERRUPTED, OK, USAGE, usage
 from feedsvc.cli.invocation import Invocation, group
 from feedsvc.text import did_you_mean
@@ -24,7 +36,7 @@ app = typer.Typer(
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for part in (content, search, transfer, backup, operation, site):
+for part in (content, search, transfer, backup, migrate, operation, fleet, site):
     app.registered_commands += part.app.registered_commands
 app.add_typer(topics.app, name="topics")
 app.add_typer(feeds.app, name="feeds")

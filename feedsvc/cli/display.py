@@ -148,11 +148,14 @@ def width(text: str) -> int:
 def shortened(text: str, columns: int) -> str:
     """Return text as one line of so many columns at most, an ellipsis where it was cut."""
     text = _cell(text)
-    if width(text) <= columns:
-        return text
-    while text and width(text) >= columns:
-        text = text[:-1]
-    return f"{text.rstrip()}…"
+    # In one go, as a line may be made of very many names.
+    kept, wide = 0, 0
+    for character in text:
+        wide += width(character)
+        if wide > columns:
+            return f"{text[:kept].rstrip()}…"
+        kept += wide < columns
+    return text
 
 
 def _aligned(table: Table) -> Iterator[str]:

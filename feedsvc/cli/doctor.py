@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from feedsvc.cli.finding import Check, Finding
 from feedsvc.cli.mistakes import address, backups, file_system, mounts, ownership, robots
+from feedsvc.cli.store_checks import is_store, readable, writable
 from feedsvc.errors import (
     ConfigurationError,
     DamageFound,
@@ -277,13 +278,14 @@ def _site_checks(settings: Settings) -> Iterator[Check]:
         datetime.now(UTC), database.stat().st_mtime if database and database.exists() else None
     )
     for path in settings.seeds.paths:
-        yield readable_folder("seeds", root / path)
+        yield readable(path, settings) if is_store(path) else readable_folder("seeds", root / path)
     if database is not None:
         yield writable_folder("data", database.parent)
-    if "://" not in settings.archive.store:
-        yield writable_folder("archive", root / settings.archive.store)
-    yield writable_folder("feeds", root / settings.feeds.dir)
-    yield disk_space(root / settings.archive.store, min_free=settings.archive.min_free)
+    for name, path in (("archive", settings.archive.store), ("feeds", settings.feeds.dir)):
+        written = writable(name, path, settings) if is_store(path) else None
+        yield written or writable_folder(name, root / path)
+    kept = "." if is_store(settings.archive.store) else settings.archive.store
+    yield disk_space(root / kept, min_free=settings.archive.min_free)
     yield from ownership(settings, user=os.geteuid())
     if database is not None:
         yield file_system(database.parent, mounts())
@@ -334,7 +336,7 @@ def _backups(settings: Settings) -> Iterator[Check]:
         database = Database(database_url(settings.database.url, root=settings.root))
         try:
             with database.reading() as store:
-                counts, runs = store.counts(), store.runs()
+                counts, runs = store.rough_counts(), store.runs()
         finally:
             database.close()
         made = [run.started for run in runs if run.job == "backup" and run.ok]

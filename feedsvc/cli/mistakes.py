@@ -119,12 +119,14 @@ def _written(settings: Settings) -> Iterator[Path]:
     """Yield what feedsvc writes to, where it is there."""
     root = settings.root
     state = root / "data"
-    yield from (state, root / settings.feeds.dir)
+    yield state
     yield from sorted(state.glob("*.db")) + sorted(state.glob("*.db-*"))
     yield from sorted(state.glob("*.lock"))
     if "://" not in settings.archive.store:
         yield root / settings.archive.store
-    yield from sorted((root / settings.feeds.dir).glob("all.*"))
+    if "://" not in settings.feeds.dir:
+        feeds = root / settings.feeds.dir
+        yield from (feeds, *sorted(feeds.glob("all.*")))
 
 
 def _name(user: int) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from feedsvc.cli.failures import CONFIGURATION, OK
 from feedsvc.cli.invocation import Invocation, command
+from feedsvc.errors import Temporary
 
 if TYPE_CHECKING:
     import socket
@@ -119,14 +121,28 @@ def status(
     from feedsvc.cli.display import plain
     from feedsvc.cli.overview import describe_in_full, describe_status, troubles
 
-    with invocation.runtime() as runtime:
+    with _telling_who_waits(invocation), invocation.runtime() as runtime:
         found, now, machine = jobs.status(runtime), runtime.now(), _machine(runtime)
     min_free = invocation.settings.archive.min_free
-    wrong = troubles(found, min_free=min_free)
+    wrong = troubles(found, min_free=min_free, now=now)
     value = {"healthy": not wrong, "troubles": wrong, **plain(machine), **plain(found)}
     describe = describe_in_full if full else describe_status
     invocation.show(value, lambda: describe(found, min_free=min_free, now=now, machine=machine))
     return OK
+
+
+@contextmanager
+def _telling_who_waits(invocation: Invocation) -> Iterator[None]:
+    """Say of a fleet whose database is away what its processes do meanwhile."""
+    try:
+        yield
+    except Temporary as error:
+        if not invocation.settings.fleet.enabled:
+            raise
+        raise Temporary(
+            f"{error}. Who works is not known while the database is away. Workers wait for it and "
+            "go on by themselves; web servers answer with the feeds they have in memory"
+        ) from error
 
 
 def _machine(runtime: Runtime) -> Machine:
@@ -135,8 +151,7 @@ def _machine(runtime: Runtime) -> Machine:
 
     from feedsvc import __version__
     from feedsvc.cli.overview import Machine
-    from feedsvc.daemon.lock import held_by
-    from feedsvc.daemon.service import LOCK_FILE
+    from feedsvc.jobs.holder import LOCK_FILE, held_by
 
     base = f"SQLite {sqlite3.sqlite_version}" if runtime.database.is_sqlite else "PostgreSQL"
     return Machine(

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 
 from feedsvc.cli.display import Block, Line, Table, counted, moment, shortened, width
+from feedsvc.cli.fleet_overview import fleet_numbers, fleet_tables
 from feedsvc.cli.reports import NO_FOLDER
+from feedsvc.cli.spans import ago, until
+from feedsvc.jobs.fleet_troubles import FleetTrouble, fleet_troubles
 from feedsvc.model import CaptureState, FailingPush, PushKind, Run, SeedRecord, SeedState, Status
 from feedsvc.settings import format_size
 
@@ -38,11 +42,12 @@ class Machine:
     """Process id of the daemon, None if none runs here."""
 
 
-def troubles(status: Status, *, min_free: int) -> list[str]:
+def troubles(status: Status, *, min_free: int, now: datetime) -> list[str]:
     """Return what a person has to look at, in a few words each; empty if all is well."""
     wrong = sum(count for state, count in status.seeds.items() if state in _WRONG)
     failed_runs = [run.job for run in status.runs if not run.ok]
-    found = [f"no folder {name}" for name in status.absent]
+    found = list(dict.fromkeys(one.short for one in _of_fleet(status, now) if one.grave))
+    found += [f"no folder {name}" for name in status.absent]
     if wrong:
         found.append(f"{counted(wrong, 'seed')} not loaded")
     if status.failures:
@@ -53,7 +58,7 @@ def troubles(status: Status, *, min_free: int) -> list[str]:
         found.append(f"last run failed: {', '.join(failed_runs)}")
     if status.push.deaf:
         found.append(f"cannot tell {', '.join(status.push.deaf)} what changed")
-    if status.disk_free < min_free:
+    if status.disk_free is not None and status.disk_free < min_free:
         found.append(f"only {format_size(status.disk_free)} free on the disk")
     return found
 
@@ -62,7 +67,7 @@ def describe_status(
     status: Status, *, min_free: int, now: datetime, machine: Machine
 ) -> Iterator[Block]:
     """Answer on one screen: is it healthy? And if not, what failed, why, and what to do."""
-    wrong = troubles(status, min_free=min_free)
+    wrong = troubles(status, min_free=min_free, now=now)
     text = f"Not well: {'; '.join(wrong)}" if wrong else "Healthy"
     yield Line(shortened(text, WIDTH), "bold red" if wrong else "bold green")
     kinds = everything_wrong(status, min_free=min_free, now=now)
@@ -119,7 +124,7 @@ def describe_in_full(
     status: Status, *, min_free: int, now: datetime, machine: Machine
 ) -> Iterator[Block]:
     """Answer at any length: everything that is wrong, every number, topics, the last runs."""
-    wrong = troubles(status, min_free=min_free)
+    wrong = troubles(status, min_free=min_free, now=now)
     yield Line(
         f"Not well: {'; '.join(wrong)}" if wrong else "Healthy",
         "bold red" if wrong else "bold green",
@@ -132,6 +137,8 @@ def describe_in_full(
             yield Line(f"  {trouble.why}")
     yield Line()
     yield Table((), list(_numbers(status, now, machine)))
+    if status.fleet is not None:
+        yield from fleet_tables(status.fleet, now)
     if status.topics:
         yield Line()
         rows = [(one.topic.slug, f"{one.articles:,}") for one in status.topics]
@@ -154,7 +161,9 @@ def _run(run: Run) -> tuple[str, str, str]:
 
 def everything_wrong(status: Status, *, min_free: int, now: datetime) -> list[list[Trouble]]:
     """Return troubles by kind, the worst kind first."""
+    fleet = _of_fleet(status, now)
     kinds = [
+        *([_in_fleet(one) for one in some] for _, some in groupby(_grave(fleet), _short)),
         _disk(status, min_free),
         [Trouble(f"folder {name} is not there", NO_FOLDER) for name in status.absent],
         [
@@ -166,14 +175,31 @@ def everything_wrong(status: Status, *, min_free: int, now: datetime) -> list[li
         [_of_original(one, now, "not archived", "red") for one in status.failures],
         [_of_seed(one) for one in status.problems if one.state in _WRONG],
         [_of_push(one, now) for one in status.push.failing],
+        [_in_fleet(one) for one in fleet if not one.grave],
         [_of_original(one, now, "not looked at again", "yellow") for one in status.troubled],
         [_of_seed(one) for one in status.problems if one.state not in _WRONG],
     ]
     return [kind for kind in kinds if kind]
 
 
+def _of_fleet(status: Status, now: datetime) -> list[FleetTrouble]:
+    return [] if status.fleet is None else list(fleet_troubles(status.fleet, now))
+
+
+def _grave(found: Sequence[FleetTrouble]) -> list[FleetTrouble]:
+    return [one for one in found if one.grave]
+
+
+def _short(one: FleetTrouble) -> str:
+    return one.short
+
+
+def _in_fleet(one: FleetTrouble) -> Trouble:
+    return Trouble(one.what, one.why, one.since, style="red" if one.grave else "yellow")
+
+
 def _disk(status: Status, min_free: int) -> list[Trouble]:
-    if status.disk_free >= min_free:
+    if status.disk_free is None or status.disk_free >= min_free:
         return []
     free, wanted = format_size(status.disk_free), format_size(min_free)
     return [Trouble(f"disk: {free} free", f"captures stop below {wanted} (archive.min_free)")]
@@ -218,9 +244,10 @@ def _of_push(one: FailingPush, now: datetime) -> Trouble:
 
 def _numbers(status: Status, now: datetime, machine: Machine) -> Iterator[tuple[str, str]]:
     extra = f", {status.withdrawn:,} withdrawn" if status.withdrawn else ""
+    about = "about " if status.is_estimate else ""
     yield (
         "articles",
-        f"{status.articles:,} in {counted(len(status.topics), 'topic')}{extra}; "
+        f"{about}{status.articles:,} in {counted(len(status.topics), 'topic')}{extra}; "
         f"{status.archived:,} archived ({_listed(status.snapshots) or 'no snapshots'})",
     )
     yield "originals", _listed(status.originals) or "none seen"
@@ -239,10 +266,14 @@ def _numbers(status: Status, now: datetime, machine: Machine) -> Iterator[tuple[
             f"{push.unverified:,} to be verified, {push.due:,} due, {len(push.failing):,} failing",
         )
     base = "" if status.database_size is None else f", database {format_size(status.database_size)}"
-    free = f"{format_size(status.disk_free)} free"
+    free = "free: unknown" if status.disk_free is None else f"{format_size(status.disk_free)} free"
     yield "disk", f"{free}, snapshots {format_size(status.archive_size)}{base}"
-    daemon = "no daemon" if machine.daemon is None else f"daemon {machine.daemon}"
-    yield "runs", f"{daemon}; {_runs(status, now)}"
+    if status.fleet is None:
+        daemon = "no daemon" if machine.daemon is None else f"daemon {machine.daemon}"
+        yield "runs", f"{daemon}; {_runs(status, now)}"
+    else:
+        yield from fleet_numbers(status.fleet, now)
+        yield "runs", _runs(status, now)
     yield "version", f"{machine.versions}, schema {status.schema}"
 
 
@@ -258,23 +289,3 @@ def _runs(status: Status, now: datetime) -> str:
 
 def _listed(numbers: Mapping[str, int]) -> str:
     return ", ".join(f"{number:,} {name}" for name, number in numbers.items() if number)
-
-
-def ago(past: datetime, now: datetime) -> str:
-    """Return how long ago something was, roughly."""
-    return roughly(max((now - past).total_seconds(), 0.0))
-
-
-def until(future: datetime | None, now: datetime) -> str:
-    """Return when something will be, roughly; "" for none."""
-    if future is None:
-        return ""
-    return "now" if future <= now else f"in {roughly((future - now).total_seconds())}"
-
-
-def roughly(seconds: float) -> str:
-    """Return a length of time in its largest unit."""
-    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= length:
-            return f"{seconds / length:.0f} {unit}"
-    return f"{seconds:.0f} s"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -180,6 +181,8 @@ def _type(one: Mapping[str, Any]) -> str:
 
 def _metrics() -> Iterator[str]:
     from feedsvc import jobs
+    from feedsvc.model.fleet_state import NO_FLEET
+    from feedsvc.web.fleet_metrics import fleet_metrics
     from feedsvc.web.health import Metrics
 
     yield "At `/metrics`, in Prometheus' text format, or in OpenMetrics if that is asked for."
@@ -191,10 +194,20 @@ def _metrics() -> Iterator[str]:
         create_site(Path(folder))
         with open_runtime(load_settings(Path(folder), environ={})) as runtime:
             jobs.ingest_seeds(runtime)
-            for one in sorted(Metrics(runtime, {200: 0}).families(), key=lambda one: one.name):
-                name = f"{one.name}_total" if one.type == "counter" else one.name
-                labels = ", ".join(f"`{label}`" for label in getattr(one, "_labelnames", ()))
-                yield _row(f"`{name}`", one.type, labels, one.documentation)
+            yield from _families(Metrics(runtime, {200: 0}).families())
+    yield ""
+    yield "In a [fleet](../fleet.md) every web process tells besides:"
+    yield ""
+    yield _row("metric", "type", "labels", "meaning")
+    yield _row("---", "---", "---", "---")
+    yield from _families(fleet_metrics(NO_FLEET, datetime.now(UTC)))
+
+
+def _families(families: Iterable[Any]) -> Iterator[str]:
+    for one in sorted(families, key=lambda one: str(one.name)):
+        name = f"{one.name}_total" if one.type == "counter" else one.name
+        labels = ", ".join(f"`{label}`" for label in getattr(one, "_labelnames", ()))
+        yield _row(f"`{name}`", one.type, labels, one.documentation)
 
 
 def _exit_codes() -> Iterator[str]:

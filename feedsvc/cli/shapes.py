@@ -39,6 +39,7 @@ from feedsvc.model import (
     VerifyReport,
 )
 from feedsvc.model.backups import BackupReport, RestoreReport
+from feedsvc.model.moving import MoveReport
 
 Shape = Mapping[str, Any] | type
 """Fields by name (one that may be left out ends in `?`), or the dataclass that has them."""
@@ -75,6 +76,7 @@ SHAPES: Mapping[str, tuple[Shape, ...]] = {
     "audit": ({"entries": list[AuditEntry]},),
     "backup": (BackupReport,),
     "restore": (RestoreReport,),
+    "migrate": (MoveReport,),
     "status": ({"healthy": bool, "troubles": list[str]}, Machine, Status),
     "verify": (VerifyReport,),
     "doctor": ({"ok": bool, "checks": list[Check]},),
@@ -111,7 +113,7 @@ SHAPES: Mapping[str, tuple[Shape, ...]] = {
 }
 """Command -> what its object is made of. `websub push` prints `{}` where nothing was due."""
 
-SILENT = frozenset({"run", "daemon", "serve"})
+SILENT = frozenset({"run", "daemon", "serve", "worker"})
 """Commands that print nothing to stdout."""
 
 ERROR: Shape = {"error": str, "exit_code": int}

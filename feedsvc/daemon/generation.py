@@ -11,6 +11,9 @@ from feedsvc.daemon.pusher import Pusher
 from feedsvc.daemon.timetable import Timetable
 from feedsvc.daemon.watch import Watcher
 from feedsvc.daemon.work import Work
+from feedsvc.errors import ConfigurationError
+from feedsvc.jobs.agreement import warn_of_disagreement
+from feedsvc.jobs.identity import confirm_fleet
 from feedsvc.logs import logger
 from feedsvc.runtime import Runtime, open_runtime
 from feedsvc.settings import Settings
@@ -22,10 +25,23 @@ class Generation:
     """One runtime and what works with it, from one reading of the settings to the next."""
 
     def __init__(self, settings: Settings, *, working: bool) -> None:
-        """Open the site; raises what open_runtime raises. Nothing runs before ``start``."""
+        """Open the site; raises what open_runtime raises. Nothing runs before ``start``.
+
+        Raises ConfigurationError where a fleet works, or where it is not this site's fleet.
+        """
+        if working and settings.fleet.enabled:
+            raise ConfigurationError(
+                "fleet.enabled is true, and in a fleet `feedsvc worker` works: start that, on as "
+                "many machines as you like, and `feedsvc serve` for the web; or write "
+                "fleet.enabled = false if this process is to do everything alone"
+            )
         self.settings = settings
-        self._closing = ExitStack()
-        self.runtime: Runtime = self._closing.enter_context(open_runtime(settings))
+        with ExitStack() as opening:
+            self.runtime: Runtime = opening.enter_context(open_runtime(settings))
+            if settings.fleet.enabled:
+                confirm_fleet(self.runtime)
+                warn_of_disagreement(self.runtime)
+            self._closing = opening.pop_all()
         self._timetable: Timetable | None = None
         self._watcher: Watcher | None = None
         self._work: Work | None = None
@@ -49,7 +65,12 @@ class Generation:
             },
             last={job: self._last_run(job) for job in ("recheck", "verify")},
         )
-        folders = {path: settings.root / path for path in settings.seeds.paths}
+        folders = {
+            path: settings.root / path
+            for path in settings.seeds.paths
+            # Nobody tells of changes in a bucket: schedule.ingest finds them.
+            if not path.startswith("s3://")
+        }
         self._work, self._timetable = work, timetable
         self._watcher = None if schedule.ingest.off else Watcher(folders, work.ingest)
         if settings.websub.hubs or settings.websub.enabled:

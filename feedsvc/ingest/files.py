@@ -98,6 +98,29 @@ def look(folder: Path, relative: str, *, name: str) -> FoundSeed | None:
     return None if stat.S_ISDIR(status.st_mode) else _judged(status, relative, name)
 
 
+def found_object(relative: str, stamp: FileStamp, *, name: str) -> FoundSeed | None:
+    """Return a seed that is no file but an object of that key, None for what is no seed."""
+    *parents, last = relative.split("/")
+    if not last.lower().endswith(_SUFFIXES) or _is_leftover(last):
+        return None
+    if any(part.startswith(".") for part in parents):
+        return None
+    if _UNUSUAL.search(relative):
+        return FoundSeed(_printable(f"{name}/{relative}"), relative, stamp, _bad_name(relative))
+    return FoundSeed(f"{name}/{relative}", relative, stamp)
+
+
+def hidden_objects(inside: str, *, name: str) -> FoundSeed:
+    """Return what is said of a part of a bucket in which a key keeps the others from being listed."""
+    problem = SeedRejected(
+        "it cannot be listed: a key in it has an empty segment, a segment '.' or '..', or a "
+        "control character",
+        remedy="Rename that object; until then nothing beside it is loaded or withdrawn",
+    )
+    relative = f"{inside}/" if inside else "/"
+    return FoundSeed(_printable(f"{name}/{inside}".rstrip("/") + "/"), relative, _NO_STAMP, problem)
+
+
 def read(folder: Path, seed: FoundSeed, *, limit: int) -> tuple[bytes, FileStamp]:
     """Return a seed's bytes and the stamp of the file they came from.
 
@@ -113,7 +136,7 @@ def read(folder: Path, seed: FoundSeed, *, limit: int) -> tuple[bytes, FileStamp
             if problem := _irregular(before.st_mode):
                 raise problem
             if before.st_size > limit:
-                raise _too_large(before.st_size, limit)
+                raise too_large(before.st_size, limit)
             content = _read_all(handle, min(limit, before.st_size) + 1)
             after = os.fstat(handle)
         except OSError as error:
@@ -240,7 +263,8 @@ def _linked_folder() -> SeedRejected:
     )
 
 
-def _too_large(size: int, limit: int) -> SeedRejected:
+def too_large(size: int, limit: int) -> SeedRejected:
+    """Return what is said of a seed that is too large to be read."""
     return SeedRejected(
         f"it is {size:,} bytes large; at most {limit:,} are read", remedy="Split the article"
     )

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import secrets
 import time
 import unicodedata
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -42,13 +44,43 @@ def write_new(folder: Path, name: str, text: str | bytes, *, suffix: str = ".md"
 
     Text is written as UTF-8. The file appears whole. Raises ConfigurationError where it may not be written.
     """
+    with _hidden(folder, name, text) as hidden:
+        return _linked(hidden, folder, name, suffix)
+
+
+def write(folder: Path, name: str, data: bytes, *, replaces: bool) -> bool:
+    """Write a seed below a folder under its own name, whole; False if that name is not free.
+
+    ``replaces`` takes it whatever lies there. Raises ConfigurationError where it may not be written.
+    """
+    with _hidden(folder, name, data) as hidden:
+        if replaces:
+            hidden.replace(folder / name)
+            return True
+        try:
+            os.link(hidden, folder / name)
+        except FileExistsError:
+            return False
+        return True
+
+
+def remove(folder: Path, name: str) -> None:
+    """Delete a seed below a folder; nothing happens if there is none. Raises ConfigurationError."""
     inside = folder / name.rpartition("/")[0]
-    try:
-        if inside.is_symlink():
-            raise ConfigurationError(f"{inside} is a symbolic link; put a folder in its place")
+    with _permitted(inside):
+        _refuse_links(folder, name)
+        with suppress(FileNotFoundError, NotADirectoryError):
+            (folder / name).unlink()
+
+
+@contextmanager
+def _hidden(folder: Path, name: str, text: str | bytes) -> Iterator[Path]:
+    """Write under a name that is no seed's, so that nobody reads it before it has its own."""
+    inside = folder / name.rpartition("/")[0]
+    with _permitted(inside):
+        _refuse_links(folder, name)
         inside.mkdir(parents=True, exist_ok=True)
-        # Hidden names are no seeds, so nobody reads it before it has its own.
-        hidden = inside / f".{os.getpid()}-{hashlib.sha256(name.encode()).hexdigest()[:8]}.part"
+        hidden = inside / f".{os.getpid()}-{secrets.token_hex(8)}.part"
         try:
             with hidden.open("wb") as file:
                 file.write(text.encode() if isinstance(text, str) else text)
@@ -56,14 +88,32 @@ def write_new(folder: Path, name: str, text: str | bytes, *, suffix: str = ".md"
                 os.fsync(file.fileno())
             before = time.time() - _SETTLED
             os.utime(hidden, (before, before))
-            return _linked(hidden, folder, name, suffix)
+            yield hidden
         finally:
             with suppress(FileNotFoundError):
                 hidden.unlink()
+
+
+@contextmanager
+def _permitted(inside: Path) -> Iterator[None]:
+    try:
+        yield
     except PermissionError as error:
         raise ConfigurationError(
             f"{inside}: {error.strerror}; give feedsvc write permission there"
         ) from error
+    except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+        raise ConfigurationError(
+            f"{inside}: {error.strerror}; what lies there is in the way of the new seed"
+        ) from error
+
+
+def _refuse_links(folder: Path, name: str) -> None:
+    inside = folder
+    for part in name.split("/")[:-1]:
+        inside /= part
+        if inside.is_symlink():
+            raise ConfigurationError(f"{inside} is a symbolic link; put a folder in its place")
 
 
 def _linked(hidden: Path, folder: Path, name: str, suffix: str) -> str:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from feedsvc.jobs.forget import audit_log, forget_article, remember_article
     from feedsvc.jobs.health import status
     from feedsvc.jobs.ingest import ingest_seeds
+    from feedsvc.jobs.migrate import migrate, rehearse_migration
     from feedsvc.jobs.publish import feed_urls, publish_feeds
     from feedsvc.jobs.push import push_due
     from feedsvc.jobs.push_state import list_subscriptions
@@ -57,11 +58,13 @@ _HOMES = {
     "list_subscriptions": "push_state",
     "list_feeds": "shares",
     "list_topics": "sort",
+    "migrate": "migrate",
     "publish_feeds": "publish",
     "push_due": "push",
     "rebuild": "regenerate",
     "recheck_due": "recheck",
     "rehearse_ingest": "rehearse",
+    "rehearse_migration": "migrate",
     "rehearse_restore": "restore",
     "remember_article": "forget",
     "reset_topics": "sort",
@@ -104,11 +107,13 @@ __all__ = [
     "list_feeds",
     "list_subscriptions",
     "list_topics",
+    "migrate",
     "publish_feeds",
     "push_due",
     "rebuild",
     "recheck_due",
     "rehearse_ingest",
+    "rehearse_migration",
     "rehearse_restore",
     "remember_article",
     "reset_topics",

@@ -10,12 +10,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
 
 from feedsvc.capture.extract import Extractor
 from feedsvc.capture.page import Capture, capture_page
 from feedsvc.errors import CaptureError, FeedsvcError, SeedRejected, Temporary
-from feedsvc.ingest.place import seed_name, write_new
+from feedsvc.ingest.place import seed_name
 from feedsvc.ingest.seed import parse_seed
 from feedsvc.ingest.write import write_seed
 from feedsvc.jobs.attach import Attached, attach
@@ -24,6 +23,7 @@ from feedsvc.jobs.record import archived
 from feedsvc.jobs.recover import holding_lease
 from feedsvc.jobs.removal import ARCHIVE_LOCK
 from feedsvc.jobs.running import recorded, silent
+from feedsvc.jobs.sources import SeedSource, seed_sources
 from feedsvc.logs import logger
 from feedsvc.model import (
     Addition,
@@ -181,19 +181,18 @@ class _Adding:
             return Addition(url, Taken.FAILED, article_id=id_, cause=cause)
         return None
 
-    def _folder(self) -> tuple[str, Path]:
-        path = self.runtime.settings.seeds.paths[0].strip().rstrip("/")
-        return path, self.runtime.root / path
+    def _source(self) -> SeedSource:
+        return next(iter(seed_sources(self.runtime).values()))
 
     def _name(self, draft: SeedDraft) -> str:
-        return f"{self._folder()[0]}/{seed_name(draft.url or '', draft.title)}.md"
+        return f"{self._source().name}/{seed_name(draft.url or '', draft.title)}.md"
 
     def _write(
         self, url: str, draft: SeedDraft, text: str, capture: Capture, addresses: Sequence[str]
     ) -> Addition:
-        folder, path = self._folder()
-        relative = write_new(path, seed_name(draft.url or capture.final_url, draft.title), text)
-        seed = f"{folder}/{relative}"
+        source = self._source()
+        stem = seed_name(draft.url or capture.final_url, draft.title)
+        seed = f"{source.name}/{source.keep(stem, text.encode(), suffix='.md')}"
         self.taken |= {normalise(one): seed for one in addresses}
         ingest_seeds(self.runtime, names=[seed])
         with self.runtime.database.reading() as store:

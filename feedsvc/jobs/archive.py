@@ -13,10 +13,13 @@ from feedsvc.capture.page import Capture, capture_page
 from feedsvc.errors import (
     CaptureFailed,
     CaptureRefused,
+    ConfigurationError,
+    DatabaseAway,
     Disallowed,
     FeedsvcError,
     HostUnknown,
     OutOfSpace,
+    Temporary,
 )
 from feedsvc.jobs.backoff import wait_before_next
 from feedsvc.jobs.browse import seen_by_browser
@@ -53,7 +56,7 @@ class Result:
     snapshot: Snapshot | None = None
     payloads: tuple[Payload, ...] = ()
     fatal: FeedsvcError | None = None
-    """Set where going on makes no sense: the disk is full."""
+    """Set where going on makes no sense: the disk is full, or the object store away."""
     host_unknown: bool = False
     """True: DNS says that there is no such host."""
     done: Purpose = Purpose.CAPTURE
@@ -141,7 +144,11 @@ def attempted(timing: Timing, stop: threading.Event, work: Callable[[], Result])
             return Result(attempt, done=job.purpose)
         missing = Sighting(Seen.MISSING, cause=str(error))
         return Result(attempt, host_unknown=True, done=job.purpose, sighting=missing)
-    except OutOfSpace as error:
+    except DatabaseAway as error:
+        # Says nothing about the original, and no attempt could be recorded: it is due as before.
+        return Result(None, fatal=error, done=job.purpose)
+    except (OutOfSpace, Temporary, ConfigurationError) as error:
+        # Not the original's fault: whatever is captured next would not be kept either.
         return Result(timing.attempt(Outcome.FAILED, str(error)), fatal=error, done=job.purpose)
     except Exception as error:
         log.exception("capture.broke", url=job.url)
@@ -225,7 +232,7 @@ def _keep(
     )
     result = Result(attempt, snapshot, kept.payloads)
     change = None
-    if result.counts and not order.is_cut_off:
+    if result.counts and not order.is_cut_off and not job.is_first:
         change = _change(runtime, job, capture, snapshot, texts)
     return replace(result, sighting=_sighting(result, capture, change), change=change)
 

@@ -9,6 +9,7 @@ import os
 import tarfile
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,13 +22,14 @@ from feedsvc.model import Progress
 from feedsvc.model.backups import BackupReport
 from feedsvc.runtime import Runtime
 from feedsvc.settings import Settings
-from feedsvc.storage.dump import dump_database
+from feedsvc.storage.database import Database
+from feedsvc.storage.dump import dump_database, dumped
+from feedsvc.storage.extent import snapshot_sums, stored_bytes
 from feedsvc.tools import SOFTWARE
 
 FORMAT = 1
 ABOUT, DATABASE, MANIFEST = "about.json", "database.db", "manifest.json"
 SITE, SNAPSHOTS = "site/", "snapshots/"
-BATCH = 500
 _CHUNK = 1 << 20
 _FILE_MODE = 0o600
 
@@ -93,7 +95,7 @@ class _Writer:
         self, runtime: Runtime, copy: Path, snapshots: Literal["bytes", "index"], tell: Progress
     ) -> int:
         """Write every part; return how many articles there are."""
-        with runtime.database.reading() as store:
+        with closing(dumped(copy)) as kept, kept.reading() as store:
             articles = store.counts().articles
         about = {
             "format": FORMAT,
@@ -110,7 +112,8 @@ class _Writer:
         for name, path in site_files(runtime.root, runtime.settings):
             self._put_small(name, path)
         if snapshots == "bytes":
-            self._put_snapshots(runtime, tell)
+            with closing(dumped(copy)) as kept:
+                self._put_snapshots(runtime, kept, tell)
         self._put_text(MANIFEST, {"files": self.manifest})
         return articles
 
@@ -128,28 +131,30 @@ class _Writer:
         self._put_file(name, io.BytesIO(data), len(data))
         self.files += 1
 
-    def _put_snapshots(self, runtime: Runtime, tell: Progress) -> None:
-        with runtime.database.reading() as store:
-            ids = store.snapshot_ids()
-        for start in range(0, len(ids), BATCH):
-            with runtime.database.reading() as store:
-                found = store.snapshots_by_id(ids[start : start + BATCH])
-            for done, one in enumerate(found.values(), start):
-                tell("backing up", done, len(ids))
-                self._put_snapshot(runtime, one.key, one.sha256)
-        tell("backing up", len(ids), len(ids))
+    def _put_snapshots(self, runtime: Runtime, kept: Database, tell: Progress) -> None:
+        """Write the bytes of the snapshots that the copy of the database knows, no others."""
+        total, _ = snapshot_sums(kept)
+        for done, one in enumerate(stored_bytes(kept)):
+            tell("backing up", done, total)
+            self._put_snapshot(runtime, one.key, one.sha256)
+        tell("backing up", total, total)
 
     def _put_snapshot(self, runtime: Runtime, key: str, recorded_digest: str) -> None:
         try:
             with runtime.archive.open(key) as file:
-                digest = self._put_file(f"{SNAPSHOTS}{key}", file, os.fstat(file.fileno()).st_size)
+                size = file.seek(0, os.SEEK_END)
+                file.seek(0)
+                digest = self._put_file(f"{SNAPSHOTS}{key}", file, size)
         except NotFound as error:
+            with runtime.database.reading() as store:
+                if not store.has_key(key):
+                    return  # forgotten since this began
             self.problems.append(f"{error}; `feedsvc verify` tells what to do")
             return
         self.snapshots += 1
         if digest != recorded_digest:
             self.problems.append(
-                f"{runtime.archive.path(key)}: its bytes are not those recorded; the backup has "
+                f"{runtime.archive.place(key)}: its bytes are not those recorded; the backup has "
                 "them as they are, and `feedsvc verify` tells what to do"
             )
 

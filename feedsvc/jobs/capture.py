@@ -58,13 +58,20 @@ def capture_due(
 def _working(runtime: Runtime, total: int, stop: threading.Event) -> Iterator[Work]:
     """Yield what captures an original; processes that it starts end with it."""
     with _helper(runtime, total) as helper, closing(Texts()) as texts:
+        yield capturing(runtime, stop, texts=texts, helper=helper)
 
-        def work(job: CaptureJob) -> Result:
-            tools = runtime.capture_tools
-            result = capture_one(runtime, tools, job, stop, texts=texts, helper=helper)
-            return rescue(runtime, tools, job, result, stop)
 
-        yield work
+def capturing(
+    runtime: Runtime, stop: threading.Event, *, texts: Texts, helper: Helper | None
+) -> Work:
+    """Return what captures an original, or asks other archives for it."""
+
+    def work(job: CaptureJob) -> Result:
+        tools = runtime.capture_tools
+        result = capture_one(runtime, tools, job, stop, texts=texts, helper=helper)
+        return rescue(runtime, tools, job, result, stop)
+
+    return work
 
 
 def _helper(runtime: Runtime, total: int) -> AbstractContextManager[Helper | None]:

@@ -52,13 +52,15 @@ class Decider:
         stored: Iterable[Identity],
         alive: Callable[[str], bool],
         gone: Mapping[str, SeedRecord],
+        holders: Mapping[str, SeedRecord],
         topics_version: str,
         now: datetime,
     ) -> None:
         """Take the batch and what is stored about it.
 
         ``alive`` tells whether a seed's file is still there; ``gone`` holds the records of
-        files that are not, by digest, to follow files without a URL when they are renamed.
+        files that are not, by digest, to follow files without a URL when they are renamed;
+        ``holders`` the records of the seeds that stored articles have.
         """
         self._batch = batch
         self._records = records
@@ -66,6 +68,7 @@ class Decider:
         self._by_key = {one.url_key: one for one in self._by_id.values() if one.url_key}
         self._alive = alive
         self._gone = gone
+        self._holders = holders
         self._version = topics_version
         self._now = now
         self._keys = {one.name: one.key for one in batch if one.parsed is not None}
@@ -78,11 +81,11 @@ class Decider:
                 self._reject(loaded, SeedState.REJECTED)
             elif loaded.parsed is not None:
                 self._place(loaded, loaded.parsed)
-        taken = {record.article_id for record in self._holders()}
+        taken = {record.article_id for record in self._loaded()}
         self.decision.left -= taken | set(self.decision.puts)
         return self.decision
 
-    def _holders(self) -> Iterable[SeedRecord]:
+    def _loaded(self) -> Iterable[SeedRecord]:
         return (one for one in self.decision.records.values() if one.state is SeedState.LOADED)
 
     def _reject(self, loaded: Loaded, state: SeedState) -> None:
@@ -133,7 +136,10 @@ class Decider:
         holder = article.seed
         if article.withdrawn is not None or holder == name or not self._alive(holder):
             return False
-        return holder not in self._keys or self._keys[holder] == article.url_key
+        if holder in self._keys:
+            return self._keys[holder] == article.url_key
+        record = self._holders.get(holder)
+        return record is None or record.article_id == article.id
 
     @staticmethod
     def _same_piece(mine: Identity, parsed: ParsedArticle, key: str | None) -> bool:

@@ -9,7 +9,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from feedsvc.capture.timegate import TimeGate
-from feedsvc.errors import CaptureError, CaptureFailed, OutOfSpace
+from feedsvc.errors import (
+    CaptureError,
+    CaptureFailed,
+    ConfigurationError,
+    DatabaseAway,
+    OutOfSpace,
+    Temporary,
+)
 from feedsvc.jobs.archive import Result
 from feedsvc.jobs.attach import Attached, attach
 from feedsvc.logs import logger
@@ -57,7 +64,9 @@ def rescue(
         return result
     try:
         asked = ask_archives(runtime, tools, job, stop=stop)
-    except OutOfSpace as error:
+    except DatabaseAway as error:
+        return Result(None, fatal=error)
+    except (OutOfSpace, Temporary, ConfigurationError) as error:
         return replace(result, fatal=error)
     except Exception:
         log.exception("archive.broke", url=job.url)

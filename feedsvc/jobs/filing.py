@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from feedsvc.jobs.agreement import require_agreement
 from feedsvc.jobs.running import silent
 from feedsvc.model import Channel, ChannelKind, Progress, Topic
 from feedsvc.runtime import Runtime
@@ -71,6 +72,7 @@ def file_stale(runtime: Runtime, *, progress: Progress = silent) -> int:
             one.id: (one, one.published) for one in found
         }
         with runtime.database.transaction() as store:
+            require_agreement(runtime, store)
             file_articles(store, filing, articles, topics=topics)
         done += len(found)
         progress("filing", done, None)
@@ -94,6 +96,8 @@ def _turn(runtime: Runtime, filing: Filing) -> None:
         if store.fact(_APPLIED) == applied:
             return
     with runtime.database.transaction() as store:
+        store.await_dropping()
+        require_agreement(runtime, store)
         _turn_off(store, filing, {one.slug for one in standing(runtime)}, now=runtime.now())
         store.ensure_channels(standing(runtime))
         store.relabel_channels(standing(runtime))

@@ -7,20 +7,31 @@ import itertools
 import os
 import random
 import time
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 from feedsvc.capture.warc_check import check_warc
 from feedsvc.errors import NotFound
+from feedsvc.jobs.orphans import OURS
 from feedsvc.jobs.packed import Problem, copy_problem, document_of
 from feedsvc.jobs.preparing import mark_lost
-from feedsvc.jobs.recover import OURS, is_capturing, recover
+from feedsvc.jobs.recover import is_capturing, recover
 from feedsvc.jobs.running import recorded, silent
 from feedsvc.model import Article, Damage, Progress, Snapshot, VerifyReport
+from feedsvc.model.fleet import SITE_KEY
 from feedsvc.publish.packing import PACKED_FILES
 from feedsvc.runtime import Runtime
+from feedsvc.storage.blobs import BlobStore, DiskBlobs
 from feedsvc.storage.store import Store
 from feedsvc.text import without_tokens
+
+AT_ONCE = 16
+"""Files that are read, or wait for it, at a time: an object store is slow to begin each."""
+
+T = TypeVar("T")
+U = TypeVar("U")
 
 _AGAIN = "it is due again: run `feedsvc capture --article {}`, or restore the file from a backup"
 
@@ -82,9 +93,12 @@ def _snapshots(
     runtime: Runtime, chosen: list[Snapshot], progress: Progress
 ) -> Iterator[tuple[Snapshot, str]]:
     """Yield snapshots whose bytes are not as recorded, and what is wrong with them."""
-    # Inflating and hashing release the interpreter's lock: two threads read twice as fast.
-    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        for done, (snapshot, problems) in enumerate(_bounded(pool, runtime, chosen), 1):
+
+    def check(snapshot: Snapshot) -> list[str]:
+        return check_snapshot(runtime, snapshot)
+
+    with _readers(runtime.archive) as pool:
+        for done, (snapshot, problems) in enumerate(_ahead(pool, check, chosen), 1):
             progress("verifying", done, len(chosen))
             if problems:
                 yield snapshot, "; ".join(problems)
@@ -140,7 +154,7 @@ def _told(
         damage.append(
             Damage(
                 "snapshot",
-                str(runtime.archive.path(one.key)),
+                runtime.archive.place(one.key),
                 problem,
                 _AGAIN.format(one.article_id),
                 one.article_id,
@@ -161,20 +175,28 @@ def _clear(store: Store, chosen: list[Snapshot], broken: dict[str, tuple[Snapsho
         store.mark_articles_dirty(sorted({one.article_id for one in whole}))
 
 
-def _bounded(
-    pool: ThreadPoolExecutor, runtime: Runtime, chosen: Iterable[Snapshot]
-) -> Iterator[tuple[Snapshot, list[str]]]:
-    """Check a few ahead of the one that is taken."""
+def _readers(blobs: BlobStore) -> ThreadPoolExecutor:
+    """Return threads that read from a store."""
+    if isinstance(blobs, DiskBlobs):
+        # Inflating and hashing release the interpreter's lock: two threads read twice as fast.
+        return ThreadPoolExecutor(min(4, os.cpu_count() or 1))
+    return ThreadPoolExecutor(AT_ONCE)
+
+
+def _ahead(
+    pool: ThreadPoolExecutor, check: Callable[[T], U], chosen: Iterable[T]
+) -> Iterator[tuple[T, U]]:
+    """Check a few ahead of the one that is taken, in order."""
     waiting = iter(chosen)
-    ahead = [
-        (one, pool.submit(check_snapshot, runtime, one)) for one in itertools.islice(waiting, 8)
-    ]
-    while ahead:
-        snapshot, future = ahead.pop(0)
-        ahead += [
-            (one, pool.submit(check_snapshot, runtime, one)) for one in itertools.islice(waiting, 1)
-        ]
-        yield snapshot, future.result()
+    ahead = deque((one, pool.submit(check, one)) for one in itertools.islice(waiting, AT_ONCE))
+    try:
+        while ahead:
+            one, future = ahead.popleft()
+            ahead += ((one, pool.submit(check, one)) for one in itertools.islice(waiting, 1))
+            yield one, future.result()
+    finally:
+        for _, future in ahead:
+            future.cancel()
 
 
 def check_snapshot(runtime: Runtime, snapshot: Snapshot) -> list[str]:
@@ -197,22 +219,18 @@ def check_snapshot(runtime: Runtime, snapshot: Snapshot) -> list[str]:
 
 
 def _feeds(runtime: Runtime, files: dict[str, tuple[str, int]]) -> Iterator[Damage]:
-    for name, (sha256, _) in sorted(files.items()):
+    def digest_of(name: str) -> str | None:
         try:
             with runtime.feeds.open(name) as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
+                return hashlib.file_digest(file, "sha256").hexdigest()
         except NotFound:
-            yield Damage(
-                "feed", without_tokens(name), "the file is missing", "run `feedsvc rebuild`"
-            )
-            continue
-        if digest != sha256:
-            yield Damage(
-                "feed",
-                without_tokens(name),
-                "its bytes are not those written",
-                "run `feedsvc rebuild`",
-            )
+            return None
+
+    with _readers(runtime.feeds) as pool:
+        for name, digest in _ahead(pool, digest_of, sorted(files)):
+            if digest != files[name][0]:
+                why = "its bytes are not those written" if digest else "the file is missing"
+                yield Damage("feed", without_tokens(name), why, "run `feedsvc rebuild`")
 
 
 def _copies(runtime: Runtime, files: dict[str, tuple[str, int]]) -> list[Damage]:
@@ -222,17 +240,31 @@ def _copies(runtime: Runtime, files: dict[str, tuple[str, int]]) -> list[Damage]
     it is there.
     """
     wanted, wrong, damage = runtime.settings.feeds.packed, set(), []
-    for (name, (sha256, size)), ending in itertools.product(sorted(files.items()), PACKED_FILES):
-        problem = copy_problem(runtime.feeds, name, ending, sha256=sha256, size=size)
-        if problem is None or (problem is Problem.MISSING and ending not in wanted):
-            continue
-        wrong.add(name)
-        where = without_tokens(f"{name}.{ending}")
-        damage.append(Damage("feed", where, problem, "run `feedsvc publish`"))
+
+    def problem_of(copy: tuple[str, str]) -> Problem | None:
+        sha256, size = files[copy[0]]
+        return copy_problem(runtime.feeds, *copy, sha256=sha256, size=size)
+
+    copies = itertools.product(sorted(files), _copied(runtime))
+    with _readers(runtime.feeds) as pool:
+        for (name, ending), problem in _ahead(pool, problem_of, copies):
+            if problem is None or (problem is Problem.MISSING and ending not in wanted):
+                continue
+            wrong.add(name)
+            where = without_tokens(f"{name}.{ending}")
+            damage.append(Damage("feed", where, problem, "run `feedsvc publish`"))
     if wrong and not runtime.database.is_read_only:
         with runtime.database.transaction() as store:
             mark_lost(store, store.known_files(sorted(wrong)))
     return damage
+
+
+def _copied(runtime: Runtime) -> Collection[str]:
+    """Return the endings of the packed copies that may be there."""
+    if isinstance(runtime.feeds, DiskBlobs):
+        return PACKED_FILES
+    # No web server sends files from an object store by their endings.
+    return runtime.settings.feeds.packed
 
 
 def _unknown(
@@ -240,7 +272,7 @@ def _unknown(
 ) -> Iterator[Damage]:
     recorded_keys = {one.key for one in known}
     for key in runtime.archive.stored():
-        if key not in recorded_keys:
+        if key not in recorded_keys and key != SITE_KEY:
             if OURS.fullmatch(key) and is_capturing(runtime):
                 continue  # about to be recorded
             # A capture may have been recorded since the list was read.
@@ -249,15 +281,15 @@ def _unknown(
                     continue
             yield Damage(
                 "unknown file",
-                str(runtime.archive.folder / key),
+                runtime.archive.place(key),
                 "no snapshot is recorded for it",
                 "a crash can leave one behind, which is harmless: move it away",
             )
     for key in runtime.feeds.stored():
-        if document_of(key) not in files:
+        if document_of(key) not in files and key != SITE_KEY:
             yield Damage(
                 "unknown file",
-                without_tokens(str(runtime.feeds.folder / key)),
+                without_tokens(runtime.feeds.place(key)),
                 "feedsvc did not write it",
                 "move it away: feeds/ holds generated files only",
             )

@@ -238,7 +238,7 @@ class _Forgetting:
             done = rehome(source, out, homes=homes)
             out.seek(0)
             if problems := check_warc(out).problems:
-                raise DamageFound(f"{archive.path(snapshot.key)}: {problems[0]}")
+                raise DamageFound(f"{archive.place(snapshot.key)}: {problems[0]}")
             out.seek(0)
             sha256 = hashlib.file_digest(out, "sha256").hexdigest()
             size = out.seek(0, os.SEEK_END)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from feedsvc.jobs.fleet_state import StoreProbe, fleet_state
 from feedsvc.jobs.push_state import push_status
 from feedsvc.model import CaptureState, Purpose, SpoiltSnapshot, Status
 from feedsvc.publish.notices import failing_since
@@ -19,10 +20,15 @@ _ATTEMPTS = 1000
 """Of one original, as many as may have failed in a row."""
 
 
-def status(runtime: Runtime) -> Status:
-    """Return what is stored, due and failed, and why. Reads only."""
+def status(runtime: Runtime, probe: StoreProbe | None = None) -> Status:
+    """Return what is stored, due and failed, and why. Reads only.
+
+    ``probe``: what remembers whether the stores of a fleet answer, for who asks often.
+    """
+    in_fleet = runtime.queue is not None
+    stores = (probe or StoreProbe(runtime)).states() if in_fleet else ()
     with runtime.database.reading() as store:
-        counts = store.counts()
+        counts = store.rough_counts()
         damaged = store.damaged_snapshots(limit=SHOWN_FAILURES)
         return Status(
             articles=counts.articles,
@@ -53,6 +59,8 @@ def status(runtime: Runtime) -> Status:
                 for one in damaged[:SHOWN_DAMAGE]
             ],
             unindexed=store.unindexed_count(),
+            is_estimate=counts.is_estimate,
+            fleet=fleet_state(runtime, store, stores),
         )
 
 

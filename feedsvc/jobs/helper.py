@@ -14,10 +14,9 @@ import sys
 import threading
 from contextlib import suppress
 from multiprocessing.connection import Connection
-from pathlib import Path
 
 from feedsvc.jobs.keep import Kept, Order, keep, portable
-from feedsvc.storage.blobs import DiskBlobs
+from feedsvc.storage.blobs import BlobStore
 
 WORTH = 64
 """Captures due from which on starting a process pays."""
@@ -31,10 +30,10 @@ _PATIENCE = 5.0
 class Helper:
     """One helper process, shared by the threads of a capture run."""
 
-    def __init__(self, archive: DiskBlobs) -> None:
+    def __init__(self, archive: BlobStore) -> None:
         pairs = [socket.socketpair() for _ in range(LINES)]
         ends = [theirs.fileno() for _, theirs in pairs]
-        command = [sys.executable, "-m", "feedsvc.jobs.helper", str(archive.folder)]
+        command = [sys.executable, "-m", "feedsvc.jobs.helper"]
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             [*command, *map(str, ends)],
             stdin=subprocess.DEVNULL,
@@ -47,7 +46,11 @@ class Helper:
         self._lines: queue.SimpleQueue[Connection] = queue.SimpleQueue()
         for ours, theirs in pairs:
             theirs.close()
-            self._lines.put(Connection(ours.detach()))
+            line = Connection(ours.detach())
+            # Not on the command line, which everybody on the machine may read.
+            with suppress(OSError):
+                line.send(archive)
+            self._lines.put(line)
 
     @property
     def pid(self) -> int:
@@ -88,9 +91,10 @@ class Helper:
             self._process.wait()
 
 
-def _serve(line: Connection, archive: DiskBlobs) -> None:
+def _serve(line: Connection) -> None:
     """Carry out orders until the line ends; answer None to what cannot be carried out here."""
     with suppress(EOFError, OSError):
+        archive: BlobStore = line.recv()
         while True:
             order: Order = line.recv()
             kept: Kept | None = None
@@ -100,13 +104,12 @@ def _serve(line: Connection, archive: DiskBlobs) -> None:
             line.send(kept)
 
 
-def main(folder: str, *handles: str) -> None:
+def main(*handles: str) -> None:
     """Serve every line in a thread of its own."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    archive = DiskBlobs(Path(folder))
     for handle in handles:
-        threading.Thread(target=_serve, args=(Connection(int(handle)), archive)).start()
+        threading.Thread(target=_serve, args=(Connection(int(handle)),)).start()
 
 
 if __name__ == "__main__":

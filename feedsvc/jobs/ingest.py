@@ -2,34 +2,42 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
 from feedsvc.ingest import PARSER_VERSION
-from feedsvc.jobs.decide import Decider, Decision, held, ids_of, keys_of, missing
+from feedsvc.jobs.agreement import require_agreement
+from feedsvc.jobs.decide import Decider, Decision, ids_of, keys_of
 from feedsvc.jobs.filing import file_articles
 from feedsvc.jobs.load import Found, Loaded, load_all
-from feedsvc.jobs.looking import Alive, Look, look_at, look_everywhere, seed_folders, settled
+from feedsvc.jobs.looking import Alive, look_at, look_everywhere, settled
 from feedsvc.jobs.refuse import without_forgotten
 from feedsvc.jobs.running import recorded, silent
 from feedsvc.jobs.sort import with_choices
+from feedsvc.jobs.sources import seed_sources
+from feedsvc.jobs.withdraw import Withdrawal
 from feedsvc.logs import logger
 from feedsvc.model import (
     FileStamp,
     IngestReport,
+    Kind,
     Progress,
     SeedProblem,
     SeedRecord,
     SeedState,
+    Task,
 )
-from feedsvc.runtime import Runtime
+from feedsvc.runtime import LOCK_SECONDS, Runtime
 from feedsvc.storage.store import Store
+from feedsvc.urls import host_of
 
 BATCH = 1000
 """Seeds stored in one transaction."""
 RECENT = timedelta(minutes=10)
+LEFT = "seeds.left"
 
 log = logger(__name__)
 
@@ -41,6 +49,7 @@ def ingest_seeds(
     accept_deletions: bool = False,
     names: Collection[str] | None = None,
     quiet: float = 0.0,
+    wait: float = LOCK_SECONDS,
     progress: Progress = silent,
 ) -> IngestReport:
     """Load new and changed seeds and withdraw the articles of those that are gone.
@@ -48,19 +57,19 @@ def ingest_seeds(
     ``names`` limits the look to those seeds (or folders of seeds) and costs nothing for the
     others; ``force`` reads and parses also what seems unchanged. A new file that was written to
     less than ``quiet`` seconds ago counts as busy: its writer may not have come to the end, where
-    the URL stands. Raises Temporary while another process loads.
+    the URL stands. Raises Temporary if another process loads for longer than ``wait`` seconds.
     """
     began = time.monotonic()
-    with runtime.lock("ingest"), recorded(runtime, "ingest") as run:
-        work = _Ingest(
-            runtime, force=force, accept=accept_deletions, quiet=quiet, progress=progress
-        )
+    with runtime.lock("ingest", wait=wait), recorded(runtime, "ingest") as run:
+        work = Ingest(runtime, force=force, accept=accept_deletions, quiet=quiet, progress=progress)
         report = replace(work.run(names), seconds=time.monotonic() - began)
         run.note(report)
     return report
 
 
-class _Ingest:
+class Ingest:
+    """One loading of seeds; whoever makes it holds the lock `ingest`."""
+
     def __init__(
         self, runtime: Runtime, *, force: bool, accept: bool, quiet: float, progress: Progress
     ) -> None:
@@ -74,19 +83,32 @@ class _Ingest:
         self.limit = runtime.settings.seeds.max_size
         self.totals = Decision()
         self.left: set[str] = set()
+        if runtime.queue is not None:
+            with runtime.database.reading() as store:
+                require_agreement(runtime, store)
+                self.left = left_before(store)
         self.busy = 0
         self.withdrawn = 0
         self.held = 0
+        self.absent: Collection[str] = ()
+        self.hides: Callable[[str], bool] = lambda _: False
+        self.seen: Container[str] = ()
+        self.alive: Callable[[str], bool] = lambda _: False
 
     def run(self, names: Collection[str] | None) -> IngestReport:
+        """Load what changed and withdraw what is gone, everywhere or among those names."""
         seen = look_everywhere(self.runtime) if names is None else look_at(self.runtime, names)
         self.progress("looking", len(seen.found), None)
-        changed = [
-            found
-            for name, found in seen.found.items()
-            if self.force or not seen.is_unchanged(found, name)
-        ]
-        changed = self._without_young(changed, seen)
+        self.absent, self.hides, self.seen = seen.absent, seen.hides, seen.found
+        self.alive = Alive(self.runtime, seen.found, seen.hides, complete=names is None)
+        changed = self.without_young(
+            [
+                found
+                for name, found in seen.found.items()
+                if self.force or not seen.is_unchanged(found, name)
+            ],
+            known=seen.known,
+        )
         self.totals.unmodified = sum(
             seen.known[name][1] is SeedState.LOADED for name in seen.found if name in seen.known
         ) - sum(
@@ -96,66 +118,49 @@ class _Ingest:
         gone = sorted(set(seen.known) - set(seen.found))
         with self.runtime.database.reading() as store:
             records = store.seed_records(gone)
-        self._load(
-            settled(changed), alive=Alive(self.runtime, seen, complete=names is None), gone=records
+        self.load(
+            settled(changed), gone={one.digest: one for one in records.values() if one.digest}
         )
-        self._remove(records, seen)
-        self._rescue(seen)
-        return self._report(seen)
+        self.withdraw(gone)
+        return self.report()
 
-    def _without_young(self, changed: list[Found], seen: Look) -> list[Found]:
+    def without_young(self, changed: list[Found], *, known: Container[str]) -> list[Found]:
         """Leave new files that may still be written for the next look."""
         written = time.time() - self.quiet
         old = [
             one
             for one in changed
-            if one.seed.name in seen.known or one.seed.stamp.mtime_ns / 1e9 <= written
+            if one.source.is_atomic
+            or one.seed.name in known
+            or one.seed.stamp.mtime_ns / 1e9 <= written
         ]
         self.busy += len(changed) - len(old)
         return old
 
     # --- loading ------------------------------------------------------------------------
 
-    def _load(
-        self,
-        found: Sequence[Found],
-        *,
-        alive: Alive,
-        gone: Mapping[str, SeedRecord],
-    ) -> None:
+    def load(self, found: Sequence[Found], *, gone: Mapping[str, SeedRecord]) -> None:
+        """Read, parse, sort and store seeds; ``gone`` are records of lost ones, by digest."""
         if not found:
             return
         # Known files first: what they give up or take over decides about the new ones.
         with self.runtime.database.reading() as store:
             known = store.seed_stamps({one.seed.name for one in found})
-            digests = self._digests(store, known)
+            digests = {} if self.force else good_digests(store, known)
         order = sorted(found, key=lambda one: (one.seed.name not in known, one.seed.name))
-        by_digest = {one.digest: one for one in gone.values() if one.digest}
         batch: list[Loaded] = []
         done = 0
         for piece in load_all(order, classifier=self.classifier, limit=self.limit, known=digests):
             batch += piece
             done += len(piece)
             if len(batch) >= BATCH:
-                self._store(batch, alive, by_digest)
+                self.store(batch, gone=gone)
                 batch = []
             self.progress("loading", done, len(order))
-        self._store(batch, alive, by_digest)
+        self.store(batch, gone=gone)
 
-    def _digests(
-        self, store: Store, known: Mapping[str, tuple[FileStamp, SeedState, int]]
-    ) -> dict[str, str]:
-        """Return digests of seeds whose same bytes would give the same result."""
-        if self.force:
-            return {}
-        good = {
-            name
-            for name, (_, state, parser) in known.items()
-            if state is SeedState.LOADED and parser == PARSER_VERSION
-        }
-        return {name: one.digest for name, one in store.seed_records(good).items() if one.digest}
-
-    def _store(self, batch: Sequence[Loaded], alive: Alive, gone: Mapping[str, SeedRecord]) -> None:
+    def store(self, batch: Sequence[Loaded], *, gone: Mapping[str, SeedRecord]) -> None:
+        """Store what seeds gave, in one transaction."""
         if not batch:
             return
         now = self.runtime.now()
@@ -168,8 +173,9 @@ class _Ingest:
                 batch,
                 records=records,
                 stored=stored,
-                alive=alive,
+                alive=self.alive,
                 gone=gone,
+                holders=store.seed_records({one.seed for one in stored}),
                 topics_version=self.classifier.version,
                 now=now,
             ).decide()
@@ -186,6 +192,10 @@ class _Ingest:
             )
             store.put_seeds(decision.records.values())
             store.touch_seeds({one.name: one.stamp for one in batch if one.same})
+            if self.runtime.queue is not None:
+                store.drop_staged({one.name for one in batch})
+                remember_left(store, (self.left | decision.left) - set(decision.puts))
+                self.runtime.queue.put(store, _captures(decision))
         self.busy += sum(one.busy for one in batch)
         self.totals.unmodified += sum(one.same for one in batch)
         self._add_up(decision)
@@ -208,73 +218,40 @@ class _Ingest:
 
     # --- removing -----------------------------------------------------------------------
 
-    def _remove(self, gone: Mapping[str, SeedRecord], seen: Look) -> None:
+    def withdraw(self, gone: Sequence[str]) -> None:
         """Withdraw articles whose seed is gone, unless it looks like a lost disk."""
         if not gone and not self.left:
             return
-        now = self.runtime.now()
-        with self.runtime.database.transaction() as store:
-            ids = {one.article_id for one in gone.values() if one.article_id} | self.left
-            current = {one.id: one for one in store.identities(ids=ids)}
-            # A file whose article lives on in another file was moved, not deleted.
-            lost = [
-                one
-                for one in gone.values()
-                if one.article_id in current and current[one.article_id].seed == one.name
-            ]
-            keep = set() if self.accept else self._keep(store, lost, seen)
-            held_back = [one for one in gone.values() if one.name in keep]
-            store.put_seeds([missing(one, now=now) for one in held_back])
-            store.drop_seeds([name for name in gone if name not in keep])
-            dead = {one.article_id for one in lost if one.name not in keep and one.article_id}
-            dead |= self.left & set(current)
-            self.left = {id_ for id_ in dead if current[id_].withdrawn is None}
-            self.withdrawn += len(self.left)
-            if self.left:
-                store.bury(sorted(self.left), now=now)
-                store.withdraw(sorted(self.left), now=now)
-        self.held = len(held_back)
-        if self.held:
-            log.error(
-                "seeds.missing",
-                seeds=self.held,
-                remedy="bring the folder back, or run `feedsvc ingest --accept-deletions`",
-            )
+        with self.runtime.database.reading() as store:
+            recent = store.withdrawn_since(self.runtime.now() - RECENT)
+        work = Withdrawal(self.runtime, hides=self.hides, accept=self.accept, recent=recent)
+        work.remove(gone, left=self.left)
+        if self.runtime.queue is not None:
+            with self.runtime.database.transaction() as store:
+                remember_left(store, ())
+        self.withdrawn += len(work.withdrawn)
+        self.held = work.held
+        self._rescue(work.withdrawn)
 
-    def _keep(self, store: Store, lost: Sequence[SeedRecord], seen: Look) -> set[str]:
-        """Return the names of seeds that are gone but whose articles have to stay."""
-        recent = store.withdrawn_since(self.runtime.now() - RECENT)
-        by_folder: dict[str, list[str]] = {}
-        for one in lost:
-            by_folder.setdefault(self._folder_of(one.name), []).append(one.name)
-        keep = {one.name for one in lost if seen.hides(one.name)}
-        for folder, names in by_folder.items():
-            if held(len(names), store.seed_count(folder), recent):
-                keep.update(names)
-        return keep
-
-    def _folder_of(self, name: str) -> str:
-        folders = [one for one in seed_folders(self.runtime) if name.startswith(f"{one}/")]
-        return max(folders, key=len) if folders else name.partition("/")[0]
-
-    def _rescue(self, seen: Look) -> None:
+    def _rescue(self, articles: Collection[str]) -> None:
         """Let a duplicate take over the article whose own seed is gone."""
-        if not self.left:
+        if not articles:
             return
         with self.runtime.database.reading() as store:
-            names = store.duplicates_of(sorted(self.left))
+            names = store.duplicates_of(sorted(articles))
         if not names:
             return
         found = look_at(self.runtime, names).found
-        before = len(self.left)
         self.left = set()
         self.force = True
-        self._load(list(found.values()), alive=Alive(self.runtime, seen, complete=False), gone={})
-        log.info("seeds.taken_over", articles=before, seeds=len(found))
+        self.alive = Alive(self.runtime, self.seen, self.hides, complete=False)
+        self.load(list(found.values()), gone={})
+        log.info("seeds.taken_over", articles=len(articles), seeds=len(found))
 
     # --- reporting ----------------------------------------------------------------------
 
-    def _report(self, seen: Look) -> IngestReport:
+    def report(self) -> IngestReport:
+        """Return what was done, and which seeds have problems."""
         with self.runtime.database.reading() as store:
             problems = store.seed_problems()
         failed = [one for one in problems if one.state is not SeedState.MISSING]
@@ -294,5 +271,35 @@ class _Ingest:
                 for one in problems
             ),
             warnings=tuple(totals.warnings),
-            absent=tuple(name for name in seed_folders(self.runtime) if name in seen.absent),
+            absent=tuple(name for name in seed_sources(self.runtime) if name in self.absent),
         )
+
+
+def remember_left(store: Store, articles: Collection[str]) -> None:
+    """Keep, for whoever finds seeds next, which articles have lost their seed to another one."""
+    said = json.dumps(sorted(articles))
+    if store.fact(LEFT) not in {said, None if said == "[]" else said}:
+        store.set_fact(LEFT, said)
+
+
+def left_before(store: Store) -> set[str]:
+    """Return which articles had lost their seed when the finding of seeds was not at its end."""
+    return set(json.loads(store.fact(LEFT) or "[]"))
+
+
+def _captures(decision: Decision) -> list[Task]:
+    """Return what a fleet has to do for new articles, and for those at another address."""
+    urls = {put.parsed.url for put in decision.puts.values() if put.revised and put.parsed.url}
+    return [Task(Kind.HOST, host) for host in sorted({host_of(url) for url in urls})]
+
+
+def good_digests(
+    store: Store, known: Mapping[str, tuple[FileStamp, SeedState, int]]
+) -> dict[str, str]:
+    """Return digests of seeds whose same bytes would give the same result."""
+    good = {
+        name
+        for name, (_, state, parser) in known.items()
+        if state is SeedState.LOADED and parser == PARSER_VERSION
+    }
+    return {name: one.digest for name, one in store.seed_records(good).items() if one.digest}

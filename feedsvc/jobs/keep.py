@@ -21,7 +21,7 @@ from feedsvc.capture.warc import Unchanged, check_warc, may_be_shared, write_war
 from feedsvc.errors import CaptureFailed
 from feedsvc.model import Image, Judgement, Payload, Verdict
 from feedsvc.references import resolve
-from feedsvc.storage.blobs import DiskBlobs
+from feedsvc.storage.blobs import BlobStore
 
 MAX_PORTABLE = 8 << 20
 """Bytes of an order that may travel; a larger one is carried out where it is."""
@@ -107,11 +107,11 @@ class Unseen(Exception):
         self.judgement = judgement
 
 
-def keep(order: Order, archive: DiskBlobs) -> Kept:
+def keep(order: Order, archive: BlobStore) -> Kept:
     """Judge a capture, write it and read it back; the same order leaves the same bytes.
 
     Raises CaptureFailed if what was written cannot be read, Unseen if a browser is to be asked
-    first, and what `DiskBlobs.writing` raises.
+    first, and what `BlobStore.writing` raises.
     """
     judgement = order.repeats.judgement if order.repeats else _judged(order)
     if is_worth_a_browser(order.browser, judgement, order.body, status=order.status):

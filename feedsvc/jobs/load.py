@@ -11,12 +11,12 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 from feedsvc.classify import Classifier
 from feedsvc.errors import SeedBusy, SeedRejected, Temporary
 from feedsvc.ingest import parse_seed
-from feedsvc.ingest.files import FoundSeed, read
+from feedsvc.ingest.files import FoundSeed
+from feedsvc.jobs.sources import SeedSource
 from feedsvc.model import FileStamp, ParsedArticle, TopicScore, content_digest
 from feedsvc.urls import article_id, normalise
 
@@ -28,9 +28,9 @@ WORTH_WORKERS = 4 * CHUNK
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A seed file to look at, and the folder it was found in."""
+    """A seed to look at, and where it was found."""
 
-    folder: str
+    source: SeedSource
     seed: FoundSeed
 
 
@@ -94,7 +94,7 @@ def load(found: Found, *, classifier: Classifier, limit: int, known: Mapping[str
     if seed.problem is not None:
         return Loaded(seed.name, seed.stamp, problem=seed.problem)
     try:
-        content, stamp = read(Path(found.folder), seed, limit=limit)
+        content, stamp = found.source.read(seed, limit=limit)
     except SeedRejected as problem:
         return Loaded(seed.name, seed.stamp, problem=problem)
     except (SeedBusy, Temporary):

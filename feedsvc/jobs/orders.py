@@ -15,6 +15,7 @@ from feedsvc.errors import NotFound
 from feedsvc.jobs.keep import Kept, Order, Repeat
 from feedsvc.model import Payload, Snapshot
 from feedsvc.runtime import Runtime
+from feedsvc.storage.blobs import DiskBlobs
 from feedsvc.tools import SOFTWARE
 
 
@@ -98,11 +99,15 @@ def snapshot_of(
 
 def payloads_at_rest(runtime: Runtime, digests: set[str]) -> dict[str, Payload]:
     """Return payloads at rest that a revisit record may point to: their files are still there."""
-    with runtime.database.reading() as store:
-        known = store.known_payloads(digests)
-        places = store.places({one.snapshot_id for one in known.values()})
-    whole = {id_ for id_, (key, size) in places.items() if _is_at_rest(runtime, key, size)}
-    return {digest: one for digest, one in known.items() if one.snapshot_id in whole}
+    with runtime.database.glance() as store:
+        if not isinstance(runtime.archive, DiskBlobs):
+            # Nobody moves objects by hand, and each look costs a request: what the database says
+            # holds, until `verify` finds otherwise.
+            return store.known_payloads(digests)
+        placed = store.placed_payloads(digests)
+    places = {(key, size) for _, key, size in placed}
+    whole = {key for key, size in places if _is_at_rest(runtime, key, size)}
+    return {one.digest: one for one, key, _ in placed if key in whole}
 
 
 def _is_at_rest(runtime: Runtime, key: str, size: int) -> bool:

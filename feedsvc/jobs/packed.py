@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from enum import StrEnum
 
 from feedsvc.errors import NotFound
 from feedsvc.publish.packing import PACKED_FILES, PACKERS, unpacked
-from feedsvc.storage.blobs import DiskBlobs
+from feedsvc.storage.blobs import BlobStore
 
 _LONGER = 64 << 10
 """No coding makes a document this much longer, so that nobody reads a file without an end."""
@@ -22,32 +22,58 @@ class Problem(StrEnum):
     OTHER = "the packed copy does not unpack to the bytes of the feed"
 
 
-def put_packed(blobs: DiskBlobs, name: str, data: bytes, *, endings: Collection[str]) -> None:
+Attributes = Callable[[str], Mapping[str, str]]
+"""The name of a file -> the headers that a store is to serve it with."""
+
+
+def without_attributes(_name: str) -> Mapping[str, str]:
+    """Say nothing."""
+    return {}
+
+
+def put_packed(
+    blobs: BlobStore,
+    name: str,
+    data: bytes,
+    *,
+    endings: Collection[str],
+    attributes: Attributes = without_attributes,
+    others: bool = True,
+) -> None:
     """Write a document's packed copies, to be called before the document itself is written.
 
     Should a crash come between, the document still differs from what is due, and the next
     publication writes both again. A copy that is not wanted any more goes: it would be sent in
-    place of what changed since.
+    place of what changed since. ``others``: whether there may be such.
     """
     for ending, coding in PACKED_FILES.items():
         if ending in endings:
-            blobs.put(f"{name}.{ending}", PACKERS[coding](data))
-        else:
+            copy = f"{name}.{ending}"
+            blobs.put(copy, PACKERS[coding](data), attributes=attributes(copy))
+        elif others:
             blobs.delete(f"{name}.{ending}")
 
 
-def complete_packed(blobs: DiskBlobs, name: str, data: bytes, *, endings: Collection[str]) -> None:
+def complete_packed(
+    blobs: BlobStore,
+    name: str,
+    data: bytes,
+    *,
+    endings: Collection[str],
+    attributes: Attributes = without_attributes,
+) -> None:
     """Make the packed copies of a document that stays as it is those that are wanted, all right."""
     digest = hashlib.sha256(data).hexdigest()
     for ending, coding in PACKED_FILES.items():
         if ending not in endings:
             blobs.delete(f"{name}.{ending}")
         elif copy_problem(blobs, name, ending, sha256=digest, size=len(data)):
-            blobs.put(f"{name}.{ending}", PACKERS[coding](data))
+            copy = f"{name}.{ending}"
+            blobs.put(copy, PACKERS[coding](data), attributes=attributes(copy))
 
 
 def copy_problem(
-    blobs: DiskBlobs, name: str, ending: str, *, sha256: str, size: int
+    blobs: BlobStore, name: str, ending: str, *, sha256: str, size: int
 ) -> Problem | None:
     """Return what is wrong with a document's packed copy; the document has that digest and size."""
     try:
@@ -63,7 +89,7 @@ def copy_problem(
     return None
 
 
-def delete_packed(blobs: DiskBlobs, name: str) -> None:
+def delete_packed(blobs: BlobStore, name: str) -> None:
     """Remove a document's packed copies."""
     for ending in PACKED_FILES:
         blobs.delete(f"{name}.{ending}")

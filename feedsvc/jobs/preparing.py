@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import astuple, dataclass, replace
 from datetime import datetime, timedelta
 
 from feedsvc.errors import NotFound
+from feedsvc.jobs.agreement import require_agreement
 from feedsvc.jobs.notices import digest, notices
 from feedsvc.logs import logger
-from feedsvc.model import ChannelKind
+from feedsvc.model import ChannelKind, Site
 from feedsvc.publish import FEED_FORMATS
 from feedsvc.runtime import Runtime
+from feedsvc.storage.blobs import DiskBlobs
 from feedsvc.storage.store import Store
-from feedsvc.storage.store_channels import EVERYTHING, LISTED
+from feedsvc.storage.store_channels import EVERYTHING
 from feedsvc.storage.store_feeds import FeedFile
+from feedsvc.storage.store_marks import DOUBTED, LISTED
 from feedsvc.tools import SOFTWARE
 
 WRITTEN = "channels listed in files"
@@ -25,11 +29,21 @@ FIRST_URL = "first base_url"
 """The fact from which feeds have their ids: a site that moves keeps them."""
 LOOKED = 500
 """Feed files that one publication asks the disk for, once a process has asked for all."""
+_MANY = 100
+"""Channels from which on it is less to ask for the waiting pages of all."""
 
 log = logger(__name__)
 
 _SAID = "failures told"
 """The fact that tells which failures the feed about them shows."""
+
+_SEEN = "feed files seen"
+"""The fact that tells up to which file all processes have looked for lost ones far away."""
+_LOOKED_AT = "feed files seen at"
+"""The fact that tells when they last did: each question to an object store has its price."""
+_PAUSE = timedelta(seconds=50)
+_QUESTIONS = 8
+"""Questions to an object store at a time."""
 
 _SETTINGS = "feed settings"
 """The fact that tells under which settings the feeds were written."""
@@ -41,7 +55,7 @@ _DROPPED_EMPTY = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class Due:
     """A document that waits to be written, in every format and under every address."""
 
     slug: str
@@ -49,20 +63,30 @@ class Task:
     """None for the head."""
     mark: int
     """What is shown at least; a change that comes later has a later mark."""
+    shown: int
+    """What it showed when it was prepared: another mark later means that somebody else wrote it."""
+
+    @property
+    def doubted(self) -> bool:
+        """Whether nobody knows which bytes are there, whatever is recorded of them."""
+        return self.shown == DOUBTED
 
 
 def waits(runtime: Runtime, lost: Mapping[str, FeedFile]) -> bool:
     """Tell whether there is anything to write or remove; costs the same however much is stored."""
-    now = runtime.now()
     with runtime.database.reading() as store:
-        return (
-            bool(lost)
-            or store.fact(_SETTINGS) != _settings(runtime)
-            or store.count_waiting() > 0
-            or store.fact(LISTED) != store.fact(WRITTEN)
-            or store.has_expired(_expired(runtime, now))
-            or bool(store.doomed_files(limit=1))
-        )
+        return is_behind(runtime, store, lost) or store.count_waiting() > 0
+
+
+def is_behind(runtime: Runtime, store: Store, lost: Mapping[str, FeedFile]) -> bool:
+    """Tell whether anything waits besides the documents of channels that are marked."""
+    return (
+        bool(lost)
+        or store.fact(_SETTINGS) != _settings(runtime)
+        or store.fact(LISTED) != store.fact(WRITTEN)
+        or store.has_expired(_expired(runtime, runtime.now()))
+        or bool(store.doomed_files(limit=1))
+    )
 
 
 def mark_status(runtime: Runtime) -> None:
@@ -80,31 +104,39 @@ def mark_status(runtime: Runtime) -> None:
         store.set_fact(_SAID, said)
 
 
-def prepare(runtime: Runtime, lost: Mapping[str, FeedFile]) -> list[Task]:
+def bring_up(runtime: Runtime, store: Store, lost: Mapping[str, FeedFile]) -> None:
+    """Mark what settings, time and lost files make wait."""
+    require_agreement(runtime, store)
+    if store.fact(_SETTINGS) != _settings(runtime):
+        _take_settings(runtime, store)
+    store.expire_tombstones(_expired(runtime, runtime.now()))
+    mark_lost(store, lost)
+
+
+def place(runtime: Runtime, store: Store, slugs: Collection[str]) -> list[Due]:
     """Give waiting entries their places, close full pages, drop what is empty; return what waits.
 
-    Pages come before the head that points to them.
+    Nobody else gives places in these channels, or marks them, until the transaction ends. Pages
+    come before the head that points to them.
     """
-    now = runtime.now()
-    with runtime.database.transaction() as store:
-        if store.fact(_SETTINGS) != _settings(runtime):
-            _take_settings(runtime, store)
-        store.expire_tombstones(_expired(runtime, now))
-        mark_lost(store, lost)
-        dirty = [channel for channel, _ in store.dirty_channels()]
-        gone = store.empty_channels([one.slug for one in dirty if one.kind in _DROPPED_EMPTY])
-        store.put_gone(gone, now=now)
-        store.drop_channels(gone)
-        held = [one.slug for one in dirty if one.kind not in NOTICES]
-        held = sorted(set(held) - set(gone))
-        store.join_sequences(held)
-        store.close_pages(held, entries=runtime.settings.feeds.entries)
-        pages = [Task(slug, number, mark) for slug, number, mark in store.dirty_pages()]
-        heads = [Task(channel.slug, None, mark) for channel, mark in store.dirty_channels()]
-    return _together(pages) + sorted(heads, key=lambda one: one.slug)
+    require_agreement(runtime, store)
+    held = store.hold_channels(slugs)
+    waiting = {slug for slug, one in held.items() if one.dirty > one.clean}
+    kinds = {one.slug: one.kind for one in store.channels_named(waiting)}
+    empty = store.empty_channels([slug for slug in kinds if kinds[slug] in _DROPPED_EMPTY])
+    if empty and store.try_dropping():
+        store.put_gone(empty, now=runtime.now())
+        store.drop_channels(empty)
+    waiting -= set(empty)
+    joining = [slug for slug in waiting if kinds[slug] not in NOTICES]
+    store.join_sequences(joining)
+    store.close_pages(joining, entries=runtime.settings.feeds.entries)
+    pages = [Due(*row) for row in store.dirty_pages(None if len(held) > _MANY else held)]
+    heads = [Due(slug, None, held[slug].dirty, held[slug].clean) for slug in sorted(waiting)]
+    return _together([one for one in pages if one.slug in held]) + heads
 
 
-def _together(pages: Sequence[Task]) -> list[Task]:
+def _together(pages: Sequence[Due]) -> list[Due]:
     """Order pages by how far into their channel they stand: what was published at the same time
     is in all of its channels at about the same point, and is read and written once."""
     last: dict[str, int] = {}
@@ -117,6 +149,11 @@ def private_slugs(runtime: Runtime) -> frozenset[str]:
     """Return the channels that are published under private addresses only."""
     searches = {one.slug for one in runtime.filing.searches if one.private}
     return frozenset(searches | set(runtime.settings.feeds.private))
+
+
+def first_site(runtime: Runtime, store: Store) -> Site:
+    """Return the site as feeds tell of it, whose ids go by the address it had first."""
+    return replace(runtime.site, first_url=store.fact(FIRST_URL) or runtime.site.base_url)
 
 
 def _settings(runtime: Runtime) -> str:
@@ -154,8 +191,11 @@ def _expired(runtime: Runtime, now: datetime) -> datetime:
 def lost_files(runtime: Runtime) -> dict[str, FeedFile]:
     """Return recorded files that are gone, not as long as they were written, or lack a packed copy.
 
-    A process asks for every file once, then for some more at each publication, in turns.
+    A process asks for every file once, then for some more at each publication, in turns. Where
+    files are far away, all processes together take turns.
     """
+    if not isinstance(runtime.feeds, DiskBlobs):
+        return _lost_far_away(runtime)
     at, everything = runtime.feeds_seen or "", runtime.feeds_seen is None
     lost: dict[str, FeedFile] = {}
     while True:
@@ -168,6 +208,21 @@ def lost_files(runtime: Runtime) -> dict[str, FeedFile]:
             return lost
 
 
+def _lost_far_away(runtime: Runtime) -> dict[str, FeedFile]:
+    now = runtime.now()
+    with runtime.database.transaction() as store:
+        last = store.fact(_LOOKED_AT)
+        if last and timedelta(0) <= now - datetime.fromisoformat(last) < _PAUSE:
+            return {}
+        at = store.fact(_SEEN) or ""
+        found = store.files_after(at, limit=LOOKED)
+        store.set_fact(_LOOKED_AT, now.isoformat())
+        store.set_fact(_SEEN, max(found) if len(found) == LOOKED else "")
+    with ThreadPoolExecutor(_QUESTIONS) as pool:
+        there = list(pool.map(lambda name: _is_there(runtime, name, found[name]), found))
+    return {name: found[name] for name, is_there in zip(found, there, strict=True) if not is_there}
+
+
 def _is_there(runtime: Runtime, name: str, file: FeedFile) -> bool:
     try:
         for ending in runtime.settings.feeds.packed:
@@ -178,9 +233,8 @@ def _is_there(runtime: Runtime, name: str, file: FeedFile) -> bool:
 
 
 def mark_lost(store: Store, lost: Mapping[str, FeedFile]) -> None:
-    """Have the documents written again that the lost files belong to."""
+    """Have the documents written again that the lost files belong to, whatever is recorded."""
     kept: Iterable[FeedFile] = [one for one in lost.values() if not one.doomed]
-    store.mark_dirty({one.slug for one in kept if one.slug and one.page is None})
-    store.mark_pages_dirty({(one.slug, one.page) for one in kept if one.slug and one.page})
+    store.doubt({(one.slug, one.page) for one in kept if one.slug})
     if any(one.slug is None for one in kept):
         store.note_listing()

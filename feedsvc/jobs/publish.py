@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 from feedsvc.errors import NotFound
 from feedsvc.jobs.filing import file_stale
-from feedsvc.jobs.preparing import Task, lost_files, mark_status, prepare, waits
+from feedsvc.jobs.listing import tidy
+from feedsvc.jobs.preparing import bring_up, lost_files, mark_status, place, waits
+from feedsvc.jobs.publish_one import write, write_each
 from feedsvc.jobs.rename import follow_vocabulary
 from feedsvc.jobs.running import recorded, silent
 from feedsvc.jobs.sort import sort_stale
-from feedsvc.jobs.writing import Writer
 from feedsvc.model import ALL, Progress, PublishReport
 from feedsvc.publish import feed_url
 from feedsvc.runtime import Runtime
+from feedsvc.storage.blobs import DiskBlobs
 from feedsvc.storage.store_channels import EVERYTHING
 from feedsvc.text import did_you_mean
 
@@ -27,7 +30,7 @@ def publish_feeds(runtime: Runtime, *, progress: Progress = silent) -> PublishRe
     Raises Temporary while another process publishes for minutes.
     """
     began = time.monotonic()
-    with runtime.lock("publish"), recorded(runtime, "publish") as run:
+    with publishing(runtime), recorded(runtime, "publish") as run:
         resorted = arrange(runtime, progress=progress)
         report = replace(
             write_dirty(runtime, progress=progress),
@@ -36,6 +39,11 @@ def publish_feeds(runtime: Runtime, *, progress: Progress = silent) -> PublishRe
         )
         run.note(report)
     return report
+
+
+def publishing(runtime: Runtime) -> AbstractContextManager[None]:
+    """Keep others from publishing; in a fleet everybody does, each channel has a lock of its own."""
+    return runtime.lock("publish") if runtime.queue is None else nullcontext()
 
 
 def arrange(runtime: Runtime, *, progress: Progress = silent) -> int:
@@ -47,10 +55,12 @@ def arrange(runtime: Runtime, *, progress: Progress = silent) -> int:
 
 
 def write_dirty(runtime: Runtime, *, progress: Progress = silent) -> PublishReport:
-    """Write what is marked dirty; the caller holds the `publish` lock.
+    """Write what is marked dirty, under `publishing`.
 
     Documents are recorded in batches, so that what is interrupted goes on where it stopped.
     """
+    if runtime.queue is not None:
+        return write_each(runtime, progress=progress)
     if runtime.feeds_seen is None:
         # Of processes that died; this one leaves nothing behind, and under the lock writes alone.
         runtime.feeds.sweep(age=0)
@@ -58,17 +68,17 @@ def write_dirty(runtime: Runtime, *, progress: Progress = silent) -> PublishRepo
     lost = lost_files(runtime)
     if not waits(runtime, lost):
         return PublishReport()
-    tasks = prepare(runtime, lost)
-    writer = Writer(runtime)
-    for done, task in enumerate(tasks):
-        progress("publishing", done, len(tasks), _named(task))
-        writer.write(task)
-    progress("publishing", len(tasks), len(tasks))
-    return writer.finish()
-
-
-def _named(task: Task) -> str:
-    return task.slug if task.page is None else f"{task.slug} {task.page}"
+    with runtime.database.transaction() as store:
+        bring_up(runtime, store, lost)
+        due = place(runtime, store, store.dirty_slugs())
+    report = write(runtime, due, progress=progress)
+    tidied = tidy(runtime)
+    return replace(
+        report,
+        written=report.written + tidied.written,
+        unchanged=report.unchanged + tidied.unchanged,
+        removed=tidied.removed,
+    )
 
 
 def mark_everything(runtime: Runtime, slug: str | None = None) -> None:
@@ -78,7 +88,11 @@ def mark_everything(runtime: Runtime, slug: str | None = None) -> None:
         if slug is not None and store.channel(slug) is None:
             guess = did_you_mean(slug, [one.slug for one in store.channels()])
             raise NotFound(f"there is no feed {slug!r}: {guess}`feedsvc feeds` lists them")
-        store.mark_whole(None if slug is None else [slug])
+        if isinstance(runtime.feeds, DiskBlobs):
+            store.mark_whole(None if slug is None else [slug])
+        else:
+            # What is far away is compared with what is recorded, unless that is in doubt.
+            store.doubt(None if slug is None else store.documents_of(slug))
         store.note_listing()
     runtime.feeds_seen = None
 

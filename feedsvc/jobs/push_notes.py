@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from feedsvc.model import is_topic, own_hub
+from feedsvc.model import Kind, Task, is_topic, own_hub
 from feedsvc.runtime import Runtime
 from feedsvc.storage.store import Store
 
@@ -29,4 +29,6 @@ def note_pushes(
         noted += store.note_published(
             digests, hubs=hubs, subscribed=websub.enabled, now=runtime.now()
         )
+    if noted:
+        store.wanted.add(Task(Kind.PUSH))
     return noted

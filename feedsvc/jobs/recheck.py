@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import datetime
 
 from feedsvc.jobs.archive import Result
 from feedsvc.jobs.look import look_one
@@ -16,6 +17,7 @@ from feedsvc.jobs.running import recorded, silent
 from feedsvc.jobs.texts import Texts
 from feedsvc.model import CaptureJob, Outcome, Progress, Purpose, RecheckReport
 from feedsvc.runtime import Runtime
+from feedsvc.storage.store import Store
 
 BATCH = 1000
 """Looks that are woken at a time."""
@@ -64,27 +66,36 @@ def recheck_due(
 def _working(runtime: Runtime, stop: threading.Event) -> Iterator[Work]:
     """Yield what looks at an original; the process that reads texts ends with it."""
     with closing(Texts()) as texts:
+        yield looking(runtime, stop, texts=texts)
 
-        def work(job: CaptureJob) -> Result:
-            return look_one(runtime, runtime.capture_tools, job, stop, texts=texts)
 
-        yield work
+def looking(runtime: Runtime, stop: threading.Event, *, texts: Texts) -> Work:
+    """Return what looks at an original."""
+
+    def work(job: CaptureJob) -> Result:
+        return look_one(runtime, runtime.capture_tools, job, stop, texts=texts)
+
+    return work
 
 
 def _wake(runtime: Runtime) -> None:
     """Schedule the looks of what was archived while there was no schedule."""
-    after, now = runtime.settings.archive.recheck_after, runtime.now()
-    if not after:
-        return
     while True:
         with runtime.database.reading() as store:
-            sleeping = store.sleeping_looks(limit=BATCH)
-        if not sleeping:
+            due = sleeping_looks(runtime, store)
+        if not due:
             return
-        due = [
-            (id_, now + wait)
-            for id_, step in sleeping
-            if (wait := wait_before_look(step, after=after, article_id=id_)) is not None
-        ]
         with runtime.database.transaction() as store:
             store.wake_looks(due)
+
+
+def sleeping_looks(runtime: Runtime, store: Store) -> list[tuple[str, datetime]]:
+    """Return some looks that no schedule was made for yet, and when they are to be."""
+    after, now = runtime.settings.archive.recheck_after, runtime.now()
+    if not after:
+        return []
+    return [
+        (id_, now + wait)
+        for id_, step in store.sleeping_looks(limit=BATCH)
+        if (wait := wait_before_look(step, after=after, article_id=id_)) is not None
+    ]

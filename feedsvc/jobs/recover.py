@@ -7,19 +7,22 @@ import os
 import re
 import secrets
 import socket
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from feedsvc.errors import Temporary
+from feedsvc.errors import NotFound, Temporary
+from feedsvc.jobs.orphans import OURS, sweep_orphans
+from feedsvc.jobs.presence import is_present, present
 from feedsvc.jobs.removal import ARCHIVE_LOCK, finish_removals
 from feedsvc.logs import logger
 from feedsvc.runtime import Runtime
+from feedsvc.storage.blobs import DiskBlobs
 
-OURS = re.compile(r"[0-9]{4}/[0-9]{2}/[0-9a-f-]{36}\.warc\.gz")
-"""Keys that snapshots have."""
 _FOLDER = "leases"
+_LAG = timedelta(seconds=0.05)
+"""By so much the clock that dates files may lag behind."""
 _TOKEN = re.compile(r"(?P<host>[A-Za-z0-9_-]{1,30})\.[0-9a-f]{16}")
 
 log = logger(__name__)
@@ -30,8 +33,13 @@ def holding_lease(runtime: Runtime) -> Iterator[str]:
     """Yield a new lease token, which everybody can tell to be held as long as this process lives.
 
     Its proof is a lock on a file of that name: the kernel frees it with the process, and unlike
-    a process id nobody gets it again.
+    a process id nobody gets it again. In a fleet it is the name of the worker that this process
+    is, for as long as it says that it is alive.
     """
+    if runtime.queue is not None:
+        with present(runtime) as worker:
+            yield worker
+        return
     token = f"{_host()}.{secrets.token_hex(8)}"
     folder = runtime.state / _FOLDER
     folder.mkdir(mode=0o750, parents=True, exist_ok=True)
@@ -51,23 +59,26 @@ def recover(runtime: Runtime) -> int:
 
     The bytes they had put at rest without recording them go too, if nobody else captures now.
     """
-    began = time.time()
+    began = datetime.now(UTC)
     finish_removals(runtime)
+    if not isinstance(runtime.archive, DiskBlobs):
+        sweep_orphans(runtime)
     with runtime.database.reading() as store:
         leases = store.leases()
     dead = [lease for lease in leases if is_dead(runtime, lease)]
-    traces = _dead_files(runtime)
+    traces = [] if runtime.queue is not None else _dead_files(runtime)
     if not dead and not traces:
         return 0
     back = 0
     if dead:
         with runtime.database.transaction() as store:
             back = sum(store.release_captures(lease) for lease in dead)
-    if len(dead) == len(leases):
+    # In a fleet somebody may be about to record what lies there: only what is old is swept.
+    if len(dead) == len(leases) and runtime.queue is None:
         # Whoever adds, imports or forgets holds this lock instead of leases.
         with suppress(Temporary), runtime.lock(ARCHIVE_LOCK, wait=0.0):
-            # Files are dated by a clock that may lag behind by some milliseconds.
-            _sweep(runtime, before=began - 0.05)
+            if isinstance(runtime.archive, DiskBlobs):
+                _sweep(runtime, before=began - _LAG)
             for path in traces:
                 path.unlink(missing_ok=True)
     log.info("captures.recovered", captures=back)
@@ -82,6 +93,8 @@ def is_capturing(runtime: Runtime) -> bool:
 
 def is_dead(runtime: Runtime, lease: str) -> bool:
     """Tell whether a lease's holder is gone for certain; on another machine nobody can say."""
+    if runtime.queue is not None:
+        return not is_present(runtime, lease)
     named = _TOKEN.fullmatch(lease)
     if named is None:
         return False
@@ -110,7 +123,7 @@ def _is_locked(path: Path) -> bool:
     return False
 
 
-def _sweep(runtime: Runtime, *, before: float) -> None:
+def _sweep(runtime: Runtime, *, before: datetime) -> None:
     """Remove unfinished files, and snapshots at rest that no row knows."""
     runtime.archive.sweep()
     for key in runtime.archive.stored():
@@ -119,8 +132,8 @@ def _sweep(runtime: Runtime, *, before: float) -> None:
         with runtime.database.reading() as store:
             if store.has_key(key):
                 continue
-        with suppress(FileNotFoundError):
-            if runtime.archive.path(key).stat().st_mtime < before:
+        with suppress(NotFound):
+            if runtime.archive.written(key) < before:
                 runtime.archive.delete(key)
                 log.info("snapshot.swept", key=key, reason="its capture was killed unrecorded")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from feedsvc.jobs.ingest import ingest_seeds
-from feedsvc.jobs.publish import arrange, mark_everything, write_dirty
+from feedsvc.jobs.publish import arrange, mark_everything, publishing, write_dirty
 from feedsvc.jobs.running import recorded, silent
 from feedsvc.model import CaptureReport, Progress, RebuildReport
 from feedsvc.runtime import Runtime
@@ -26,7 +26,7 @@ def rebuild(
     began = time.monotonic()
     ingest = ingest_seeds(runtime, progress=progress)
     captures = _capture(runtime, progress) if capture else None
-    with runtime.lock("publish"), recorded(runtime, "rebuild") as run:
+    with publishing(runtime), recorded(runtime, "rebuild") as run:
         arrange(runtime, progress=progress)
         mark_everything(runtime, topic)
         published = write_dirty(runtime, progress=progress)

@@ -34,7 +34,8 @@ def rehearse_ingest(
         with closing(Database(database_url(f"sqlite:///{copy}", root=copy.parent))) as database:
             began = runtime.now()
             report = ingest_seeds(
-                replace(runtime, database=database),
+                # Nobody is told of what does not happen.
+                replace(runtime, database=database, queue=None, publish_tasks=None),
                 force=force,
                 accept_deletions=accept_deletions,
                 progress=progress,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from feedsvc.classify import Classifier
+from feedsvc.jobs.agreement import require_agreement
 from feedsvc.logs import logger
 from feedsvc.model import Topic
 from feedsvc.runtime import Runtime
@@ -21,9 +22,12 @@ def follow_vocabulary(runtime: Runtime) -> None:
     """
     classifier = runtime.classifier
     with runtime.database.reading() as store:
+        require_agreement(runtime, store)
         if store.fact(_FOLLOWED) == classifier.version:
             return
     with runtime.database.transaction() as store:
+        store.await_dropping()
+        require_agreement(runtime, store)
         for topic in store.topics_in_use():
             new = _renamed(topic, classifier)
             if new is not None:

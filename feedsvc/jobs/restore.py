@@ -17,13 +17,14 @@ from typing import IO, Any
 
 from feedsvc.errors import ConfigurationError, DamageFound, NotFound
 from feedsvc.jobs.backup import ABOUT, DATABASE, FORMAT, MANIFEST, SITE, SNAPSHOTS, Hashing
+from feedsvc.jobs.migrate_blobs import make_way
 from feedsvc.jobs.running import silent
 from feedsvc.model import Progress
 from feedsvc.model.backups import RestoreReport
-from feedsvc.runtime import Runtime, archive_folder, open_runtime, utc_now
-from feedsvc.settings import load_settings
-from feedsvc.storage.blobs import DiskBlobs
-from feedsvc.storage.dump import load_database, require_empty
+from feedsvc.runtime import Runtime, blob_store, open_runtime, utc_now
+from feedsvc.settings import Settings, load_settings
+from feedsvc.storage.blobs import BlobStore
+from feedsvc.storage.dump import load_database, require_empty, require_rest
 
 _CHUNK = 1 << 20
 _LARGEST_TEXT = 256 << 20
@@ -45,15 +46,13 @@ def restore(
     began = time.monotonic()
     with _opened(source) as file:
         about = _check(file, source, progress)
-        if not replace:
-            require_empty(load_settings(root).database.url, root=root)
+        _require_place(load_settings(root), replace=replace)
         work = _Restore(root, source, utc_now(), replace=replace)
         work.site_files(file)
         settings = load_settings(root)
-        if not replace:
-            # The configuration in the backup may name another database.
-            require_empty(settings.database.url, root=root)
-        work.snapshots(file, DiskBlobs(archive_folder(settings.archive.store, root)), progress)
+        # The configuration in the backup may name another database.
+        _require_place(settings, replace=replace)
+        work.snapshots(file, blob_store(settings.archive.store, settings), progress)
         before = work.database(file, settings.database.url)
         with open_runtime(load_settings(root)) as runtime:
             articles, missing = _look(runtime)
@@ -79,11 +78,10 @@ def rehearse_restore(
     with _opened(source) as file:
         about = _check(file, source, progress)
         settings = load_settings(root)
-        if not replace:
-            require_empty(settings.database.url, root=root)
+        _require_place(settings, replace=replace)
         work = _Restore(root, source, utc_now(), replace=replace)
         work.look_at_site_files(file)
-        archive = DiskBlobs(archive_folder(settings.archive.store, root))
+        archive = blob_store(settings.archive.store, settings)
         work.look_at_snapshots(file, archive, progress)
     return RestoreReport(
         file=str(source),
@@ -96,6 +94,13 @@ def rehearse_restore(
         seconds=time.monotonic() - began,
         done=False,
     )
+
+
+def _require_place(settings: Settings, *, replace: bool) -> None:
+    url = settings.database.url
+    require_rest(url, root=settings.root, stalled=settings.fleet.stalled)
+    if not replace:
+        require_empty(url, root=settings.root)
 
 
 @contextmanager
@@ -227,7 +232,7 @@ class _Restore:
                     continue
                 (self.kept if path.exists() and not self.replace else self.files).append(name)
 
-    def look_at_snapshots(self, file: IO[bytes], archive: DiskBlobs, tell: Progress) -> None:
+    def look_at_snapshots(self, file: IO[bytes], archive: BlobStore, tell: Progress) -> None:
         """Count the snapshots that `snapshots` would write, and those that are there already."""
         for done, (entry, body) in enumerate(_members(file, self.source)):
             if entry.name.startswith(SNAPSHOTS):
@@ -245,7 +250,7 @@ class _Restore:
             )
         return path
 
-    def snapshots(self, file: IO[bytes], archive: DiskBlobs, tell: Progress) -> None:
+    def snapshots(self, file: IO[bytes], archive: BlobStore, tell: Progress) -> None:
         """Write the bytes of snapshots that are not there; bytes first, rows after."""
         for done, (entry, body) in enumerate(_members(file, self.source)):
             if not entry.name.startswith(SNAPSHOTS):
@@ -256,6 +261,7 @@ class _Restore:
                 self.present += 1
                 continue
             body.seek(0)
+            make_way(archive, key)
             with archive.writing(key) as target:
                 while data := body.read(_CHUNK):
                     target.write(data)
@@ -275,7 +281,7 @@ class _Restore:
             return load_database(copy, url, root=self.root, now=self.now)
 
 
-def _is_same(archive: DiskBlobs, key: str, body: IO[bytes], size: int) -> bool:
+def _is_same(archive: BlobStore, key: str, body: IO[bytes], size: int) -> bool:
     try:
         if archive.size(key) != size:
             return False

@@ -91,6 +91,7 @@ class Round:
     def __post_init__(self) -> None:
         self._settings = self.runtime.settings.archive
         self._claimed = 0
+        self._unrecorded: set[str] = set()
         self._failed = 0
         self._size = 0
 
@@ -144,9 +145,9 @@ class Round:
 
     def _check_space(self) -> None:
         free = self.runtime.archive.free()
-        if free < self._settings.min_free:
+        if free is not None and free < self._settings.min_free:
             raise OutOfSpace(
-                f"{free / 1e6:.0f} MB are free at {self.runtime.archive.folder}, and captures stop "
+                f"{free / 1e6:.0f} MB are free at {self.runtime.archive.place()}, and captures stop "
                 f"below archive.min_free ({self._settings.min_free / 1e6:.0f} MB); free some space"
             )
 
@@ -176,6 +177,8 @@ class Round:
             if wanted and not any(result.fatal for _, result in ended):
                 jobs = self._claim(store, wanted, busy)
         self._claimed += len(jobs)
+        self._unrecorded.update(job.article_id for job in jobs)
+        self._unrecorded.difference_update(job.article_id for job, _ in ended)
         self._note(ended, written)
         return jobs
 
@@ -188,11 +191,20 @@ class Round:
         """Lease rows, sparing hosts that are busy."""
         now = self.runtime.now()
         picked = self._pick(store, wanted, busy)
-        # Whoever waits longest is behind AHEAD others.
-        until = now + timedelta(seconds=(2 + AHEAD) * self._settings.deadline) + _MARGIN
+        until = now + timedelta(seconds=self._longest()) + _MARGIN
         return store.claim_captures(
-            picked, now=now, lease=self.lease, until=until, purpose=self.purpose
+            picked,
+            now=now,
+            lease=self.lease,
+            until=until,
+            purpose=self.purpose,
+            worker=None if self.runtime.worker is None else self.lease,
         )
+
+    def _longest(self) -> float:
+        """Return in how many seconds everything that is claimed now has ended."""
+        # Whoever waits longest is behind AHEAD others.
+        return (2 + AHEAD) * self._settings.deadline
 
     def _pick(self, store: Store, wanted: int, busy: Counter[str]) -> list[str]:
         """Return what is due, the longest due first, at most so many ahead for each host."""
@@ -218,8 +230,7 @@ class Round:
 
     def _note(self, ended: Sequence[tuple[CaptureJob, Result]], written: Recorded) -> None:
         """Remove bytes that no row points to; log and count what ended."""
-        for key in written.orphans:
-            self.runtime.archive.delete(key)
+        self._remove(written.orphans)
         for attempt in written.attempts:
             self.attempts.append(attempt)
             self._size += attempt.size
@@ -242,9 +253,19 @@ class Round:
         if failure := next((one.fatal for _, one in ended if one.fatal), None):
             raise failure
 
+    def _remove(self, keys: Sequence[str]) -> None:
+        """Remove bytes, unless they are recorded after all: by a commit nobody heard of."""
+        if not keys:
+            return
+        with self.runtime.database.reading() as store:
+            unknown = [key for key in keys if not store.has_key(key)]
+        for key in unknown:
+            self.runtime.archive.delete(key)
+
     def _hand_back(self, ended: Sequence[tuple[CaptureJob, Result]]) -> None:
         """Record what ended after all, hand back the rest."""
         with suppress(FeedsvcError):
             self._turn(ended, wanted=0, busy=Counter())
-        with suppress(FeedsvcError), self.runtime.database.transaction() as store:
-            store.release_captures(self.lease)
+        if self._unrecorded:
+            with suppress(FeedsvcError), self.runtime.database.transaction() as store:
+                store.release_captures(self.lease, sorted(self._unrecorded))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 
 from feedsvc.errors import NotFound
+from feedsvc.jobs.listing import remove_files
 from feedsvc.jobs.preparing import private_slugs
 from feedsvc.jobs.publish import publish_feeds
+from feedsvc.jobs.publish_one import lock_of
 from feedsvc.model import Channel, ChannelKind
 from feedsvc.publish import feed_url
 from feedsvc.runtime import Runtime
@@ -104,10 +107,16 @@ def unshare_feed(runtime: Runtime, name: str) -> list[SharedFeed]:
 
     ``name`` is an address, its secret part or a feed's name. Raises NotFound.
     """
-    # A publication under way may be writing just that: it must not come after this.
-    with runtime.lock("publish"), runtime.database.transaction() as store:
-        found = _named(store, name)
-        store.drop_shares([one.token for one in found])
+    with runtime.database.reading() as store:
+        slugs = {one.slug for one in _named(store, name)}
+    with ExitStack() as stack:
+        # A publication under way may be writing just that: it must not come after this.
+        for lock in sorted({lock_of(runtime, slug) for slug in slugs}):
+            stack.enter_context(runtime.lock(lock))
+        with runtime.database.transaction() as store:
+            found = [one for one in _named(store, name) if one.slug in slugs]
+            files = store.drop_shares([one.token for one in found])
+        remove_files(runtime, files)
     publish_feeds(runtime)
     return [_shared(runtime, one) for one in found]
 

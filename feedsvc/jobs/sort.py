@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from feedsvc.classify import Classifier
 from feedsvc.errors import ConfigurationError, NotFound
+from feedsvc.jobs.agreement import require_agreement
 from feedsvc.jobs.filing import file_articles
 from feedsvc.jobs.running import silent
 from feedsvc.model import (
@@ -70,6 +71,7 @@ def _apply(
     scores: Mapping[str, tuple[TopicScore, ...]],
 ) -> int:
     """Store new topics where they differ; return how many articles changed theirs."""
+    require_agreement(runtime, store)
     classifier = runtime.classifier
     ids = [one.id for one in articles]
     stored = store.topic_slugs(ids)
@@ -238,6 +240,7 @@ def reset_topics(runtime: Runtime, article: str) -> list[TopicScore]:
 
 
 def _sort_one(store: Store, runtime: Runtime, article: Article) -> list[TopicScore]:
+    require_agreement(runtime, store)
     classifier = runtime.classifier
     scores = with_choices(store, classifier, {article.id: classifier.classify(article)})
     store.put_topics(scores)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -95,7 +97,10 @@ def _sources(runtime: Runtime, path: Path, intake: Intake, stack: ExitStack) -> 
     file = stack.enter_context(path.open("rb"))
     head = file.read(8)
     if head.startswith(_ZIP):
-        room = max(runtime.archive.free() - runtime.settings.archive.min_free, 0)
+        free = runtime.archive.free()
+        if free is None:
+            free = shutil.disk_usage(tempfile.gettempdir()).free
+        room = max(free - runtime.settings.archive.min_free, 0)
         for name, copy in warc_files(
             file, room=room, tell=lambda text: intake.tell(f"{path.name}: {text}")
         ):
@@ -202,8 +207,8 @@ class _Taking:
 
     def _check_space(self) -> None:
         free, least = self.runtime.archive.free(), self.runtime.settings.archive.min_free
-        if free < least:
+        if free is not None and free < least:
             raise OutOfSpace(
-                f"{free / 1e6:.0f} MB are free at {self.runtime.archive.folder}, and imports stop "
+                f"{free / 1e6:.0f} MB are free at {self.runtime.archive.place()}, and imports stop "
                 f"below archive.min_free ({least / 1e6:.0f} MB); free some space"
             )

@@ -95,7 +95,7 @@ class LastPage:
 
 def last_page(runtime: Runtime, article_id: str, url: str) -> LastPage | None:
     """Return the page an original is compared with; None if there is none, or it is damaged."""
-    with runtime.database.reading() as store:
+    with runtime.database.glance() as store:
         snapshot = store.last_seen(article_id, url)
     if snapshot is None:
         return None

@@ -1,21 +1,21 @@
-"""A seed that somebody sends: looked at first, then a file among the others, then loaded."""
+"""A seed that somebody sends: looked at first, then kept among the others, then loaded."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from pathlib import Path
 
 from feedsvc.errors import SeedRejected
 from feedsvc.ingest import SEED_FORMATS, parse_seed
-from feedsvc.ingest.place import MAX_NAME, write_new
+from feedsvc.ingest.place import MAX_NAME
 from feedsvc.jobs.ingest import ingest_seeds
 from feedsvc.jobs.running import silent
+from feedsvc.jobs.sources import SeedSource, seed_sources, source_of
 from feedsvc.model import Progress, SeedRecord, SeedState
 from feedsvc.runtime import Runtime
 
 FOLDER = "uploads"
-"""Inside the first folder of seeds."""
+"""Inside the first folder or bucket of seeds."""
 _WORDS = re.compile(r"[^\W_]+")
 
 
@@ -41,39 +41,44 @@ def upload_name(name: str) -> tuple[str, str]:
     return slug or "seed", suffix
 
 
-def keep_upload(runtime: Runtime, name: str, data: bytes) -> str:
-    """Write a seed into the folder of uploads and return its name; the same bytes only once.
-
-    No other file is ever overwritten, and none appears before it is whole. Raises SeedRejected,
-    with line and remedy, for what cannot be understood, and ConfigurationError where it may not
-    be written.
-    """
-    stem, suffix = upload_name(name)
+def check_upload(runtime: Runtime, name: str, data: bytes) -> None:
+    """Raise SeedRejected, with line and remedy, for what would not be understood."""
     if len(data) > runtime.settings.seeds.max_size:
         raise SeedRejected(
             f"it has {len(data)} bytes, seeds.max_size is {runtime.settings.seeds.max_size}",
             remedy="Make it smaller, or raise seeds.max_size",
         )
-    parse_seed(f"{stem}{suffix}", data)
-    folder = runtime.settings.seeds.paths[0].strip().rstrip("/")
-    place = runtime.root / folder
+    parse_seed(name, data)
+
+
+def keep_upload(runtime: Runtime, name: str, data: bytes) -> str:
+    """Keep a seed among the uploads and return its name; the same bytes only once.
+
+    Nothing else is ever overwritten, and nothing appears before it is whole. Raises SeedRejected,
+    with line and remedy, for what cannot be understood, and ConfigurationError where it may not
+    be written.
+    """
+    stem, suffix = upload_name(name)
+    check_upload(runtime, f"{stem}{suffix}", data)
+    source = next(iter(seed_sources(runtime).values()))
     with runtime.lock("upload"):
-        known = _same(place / FOLDER, stem, suffix, data)
-        relative = known or write_new(place, f"{FOLDER}/{stem}", data, suffix=suffix)
-    return f"{folder}/{relative}"
+        known = _same(source, stem, suffix, data)
+        relative = known or source.keep(f"{FOLDER}/{stem}", data, suffix=suffix)
+    return f"{source.name}/{relative}"
 
 
-def _same(folder: Path, stem: str, suffix: str, data: bytes) -> str | None:
-    """Return the file that holds those bytes already under a name that would be tried."""
+def _same(source: SeedSource, stem: str, suffix: str, data: bytes) -> str | None:
+    """Return the seed that holds those bytes already under a name that would be tried."""
     number = 1
     while True:
         name = f"{stem}{suffix}" if number == 1 else f"{stem}-{number}{suffix}"
-        path = folder / name
-        try:
-            if path.stat().st_size == len(data) and path.read_bytes() == data:
-                return f"{FOLDER}/{name}"
-        except FileNotFoundError:
+        found = source.look(f"{FOLDER}/{name}")
+        if found is None:
             return None
+        if found.problem is None and found.stamp.size == len(data):
+            content, _ = source.read(found, limit=len(data))
+            if content == data:
+                return f"{FOLDER}/{name}"
         number += 1
 
 
@@ -84,6 +89,8 @@ def load_upload(runtime: Runtime, seed: str, *, progress: Progress = silent) -> 
         record = store.seed_records([seed]).get(seed)
     if record is None or record.state is SeedState.LOADED:
         return record
-    (runtime.root / seed).unlink(missing_ok=True)
+    place = source_of(runtime, seed)
+    if place is not None:
+        place[0].remove(place[1])
     ingest_seeds(runtime, names=[seed])
     return record

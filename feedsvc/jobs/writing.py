@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
-from feedsvc.errors import NotFound
 from feedsvc.jobs.notices import notices
-from feedsvc.jobs.packed import complete_packed, delete_packed, put_packed
-from feedsvc.jobs.preparing import (
-    FIRST_URL,
-    NOTICES,
-    WRITTEN,
-    Task,
-    private_slugs,
-)
+from feedsvc.jobs.preparing import NOTICES, Due, first_site, private_slugs
 from feedsvc.jobs.push_notes import note_pushes
+from feedsvc.jobs.shelving import Shelving, make_private_folder
 from feedsvc.logs import logger
 from feedsvc.model import (
     Channel,
@@ -27,26 +19,22 @@ from feedsvc.model import (
     Notice,
     Place,
     PublishReport,
+    Tally,
     Tombstone,
 )
 from feedsvc.publish import (
     FEED_FORMATS,
     Kept,
-    assets,
     compose_feed,
     compose_notices,
     feed_path,
-    opml,
     render,
 )
 from feedsvc.runtime import Runtime
-from feedsvc.storage.blobs import DiskBlobs
 from feedsvc.storage.store import Store
-from feedsvc.storage.store_channels import LISTED
 from feedsvc.storage.store_feeds import FeedFile
 from feedsvc.storage.store_names import PRIVATE
 
-INDEX = "index.opml"
 BATCH = 60
 """Documents that are recorded in one transaction."""
 ITEMS = 2000
@@ -71,44 +59,57 @@ class _Document:
     tokens: tuple[str, ...] = ()
 
 
+class _Overtaken(Exception):
+    """Somebody else has written a document since it was prepared here."""
+
+
 class Writer:
     """Writes documents one by one, and remembers what that did."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._private = private_slugs(runtime)
+        self._is_shared = not runtime.database.is_sqlite
         with runtime.database.reading() as store:
-            first = store.fact(FIRST_URL) or runtime.site.base_url
+            self._site = first_site(runtime, store)
             self._names = store.feed_names()
-        self._site = replace(runtime.site, first_url=first)
-        self._done: list[Task] = []
+        self._shelving = Shelving(runtime)
+        self._done: list[Due] = []
+        self._overtaken: list[Due] = []
         self._files: dict[str, FeedFile] = {}
         self._read_items: dict[str, FeedItem] = {}
         self._kept = Kept()
         self._topics: set[str] = set()
-        self._written = self._unchanged = self._removed = 0
         self._problems: dict[str, None] = {}
         self._mended: dict[str, str] = {}
         self._told: list[str] = []
 
-    def write(self, task: Task) -> None:
+    def write(self, due: Due) -> None:
         """Write a document in every format, under every address it has."""
-        document = self._read(task)
+        try:
+            document = self._read(due)
+        except _Overtaken:
+            self._overtaken.append(due)
+            return
         if document is not None:
-            for root in self._roots(document):
+            roots = list(self._roots(document))
+            self._shelving.look_up(self._names_of(due, roots), doubted=due.doubted)
+            for root in roots:
                 self._write_at(root, document)
             if document.channel.kind is ChannelKind.TOPIC:
-                self._topics.add(task.slug)
-        self._done.append(task)
+                self._topics.add(due.slug)
+        self._done.append(due)
         if len(self._done) >= BATCH:
             self._record()
 
-    def _read(self, task: Task) -> _Document | None:
+    def _read(self, task: Due) -> _Document | None:
         entries = self._runtime.settings.feeds.entries
         with self._runtime.database.reading() as store:
             channel = store.channel(task.slug)
             if channel is None:
                 return None
+            if self._is_shared and store.shown_mark(task.slug, task.page) != task.shown:
+                raise _Overtaken
             channel = replace(channel, named=self._names.get(task.slug, ""))
             tokens = tuple(store.tokens_of([task.slug]).get(task.slug, ()))
             if channel.kind in NOTICES:
@@ -140,15 +141,15 @@ class Writer:
         if document.channel.slug not in self._private:
             yield ""
         for token in document.tokens:
-            self._make_private_folder()
+            make_private_folder(self._runtime.feeds)
             yield f"{PRIVATE}{token}/"
 
-    def _make_private_folder(self) -> None:
-        folder = self._runtime.feeds.path(PRIVATE.rstrip("/"))
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        # Nobody but the web server's group may list the addresses.
-        with suppress(FileExistsError):
-            folder.mkdir(mode=0o750)
+    def _names_of(self, due: Due, roots: Iterable[str]) -> list[str]:
+        return [
+            root + feed_path(due.slug, name, page=due.page)
+            for root in roots
+            for name in FEED_FORMATS
+        ]
 
     def _write_at(self, root: str, document: _Document) -> None:
         channel, place = document.channel, document.place
@@ -181,42 +182,74 @@ class Writer:
         )
 
     def _put(self, name: str, data: bytes, *, slug: str | None, page: int | None = None) -> None:
-        blobs = self._runtime.feeds
-        packed = self._runtime.settings.feeds.packed
-        if _differs(blobs, name, data):
-            put_packed(blobs, name, data, endings=packed)
-            blobs.put(name, data)
-            self._written += 1
-        else:
-            complete_packed(blobs, name, data, endings=packed)
-            self._unchanged += 1
+        self._shelving.put(name, data, archive=page is not None)
         self._files[name] = FeedFile(hashlib.sha256(data).hexdigest(), len(data), slug, page)
 
     def _record(self) -> None:
-        """Record what was written, and that its documents are clean."""
+        """Record what was written, and that its documents are clean.
+
+        Where somebody else has recorded a document meanwhile nobody knows whose bytes came
+        last: it is written again.
+        """
         runtime = self._runtime
+        self._shelving.wait()
         with runtime.database.transaction() as store:
-            known = store.known_files(sorted(self._files))
-            changed = {name: one for name, one in self._files.items() if known.get(name) != one}
+            lost = {*self._overtaken, *self._interleaved(store)}
+            mine = [one for one in self._done if one not in lost]
+            files = self._files_of(store, lost)
+            known = store.known_files(sorted(files))
+            changed = {name: one for name, one in files.items() if known.get(name) != one}
             store.put_feed_files(changed, now=runtime.now())
-            store.mark_clean({one.slug: one.mark for one in self._done if one.page is None})
+            store.mark_clean({one.slug: one.mark for one in mine if one.page is None})
             store.mark_pages_clean(
-                {(one.slug, one.page): one.mark for one in self._done if one.page is not None}
+                {(one.slug, one.page): one.mark for one in mine if one.page is not None}
             )
+            store.doubt({(one.slug, one.page) for one in lost})
             told = {
                 name: (one.sha256, one.size)
                 for name, one in changed.items()
                 if name not in known or known[name].sha256 != one.sha256
             }
+            store.tell_files(told)
             noted = note_pushes(runtime, store, told)
             mended = self._not_told_yet(store)
+            if runtime.queue is not None:
+                heads = sum(one.page is None for one in mine)
+                worker = runtime.worker or ""
+                store.tally(Tally.PUBLICATIONS, heads, worker=worker, now=runtime.now())
         if noted:
             runtime.push_news.set()
+        for one in lost:
+            log.warning("publish.overtaken", feed=one.slug, page=one.page)
         for sentence in mended:
             log.info("entry.mended", what=sentence)
         self._told += mended
         self._files.clear()
         self._done.clear()
+        self._overtaken.clear()
+
+    def _interleaved(self, store: Store) -> list[Due]:
+        """Return what somebody else has written since it was prepared here."""
+        if not self._is_shared:
+            return []
+        store.hold_channels({one.slug for one in self._done})
+        return [one for one in self._done if store.shown_mark(one.slug, one.page) != one.shown]
+
+    def _files_of(self, store: Store, lost: Collection[Due]) -> dict[str, FeedFile]:
+        """Return what is to be recorded of the files: nothing that others may have replaced.
+
+        Such a file that nobody has recorded at all, of a channel that is gone, say, is removed.
+        """
+        documents = {(one.slug, one.page) for one in lost}
+        if not documents:
+            return self._files
+        doubtful = {n for n, one in self._files.items() if (one.slug, one.page) in documents}
+        known = store.known_files(sorted(doubtful))
+        return {
+            name: replace(one, doomed=True) if name in doubtful else one
+            for name, one in self._files.items()
+            if name not in known or name not in doubtful
+        }
 
     def _not_told_yet(self, store: Store) -> list[str]:
         """Return what was mended in articles and not told by any publication, each sentence once."""
@@ -231,80 +264,24 @@ class Writer:
         return sentences
 
     def finish(self) -> PublishReport:
-        """Write the list of all feeds, remove what nothing needs, and tell what was done."""
-        self._write_listing()
+        """Record the rest, and tell what was done."""
         self._record()
-        self._remove()
         for problem in self._problems:
             log.warning("entry.left_out", problem=problem)
         return PublishReport(
             topics=len(self._topics),
-            written=self._written,
-            unchanged=self._unchanged,
-            removed=self._removed,
+            written=self._shelving.written,
+            unchanged=self._shelving.unchanged,
             problems=tuple(self._problems),
             mended=tuple(self._told),
         )
 
-    def _write_listing(self) -> None:
-        """Write the list of all feeds and what stands beside them, if the list changed."""
-        with self._runtime.database.reading() as store:
-            listed = store.fact(LISTED)
-            if listed == store.fact(WRITTEN):
-                return
-            channels = [one for one in store.channels() if one.slug not in self._private]
-        self._put(INDEX, opml(self._site, channels), slug=None)
-        for name, data in assets().items():
-            self._put(name, data, slug=None)
-        self._record()
-        with self._runtime.database.transaction() as store:
-            store.set_fact(WRITTEN, listed or "")
-
-    def _remove(self) -> None:
-        """Remove files that nothing needs; whatever needs one has been written by now."""
-        runtime = self._runtime
-        while True:
-            with runtime.database.reading() as store:
-                names = store.doomed_files(limit=1000)
-            if not names:
-                return
-            for name in names:
-                runtime.feeds.delete(name)
-                delete_packed(runtime.feeds, name)
-            _remove_folders(runtime.feeds, names)
-            with runtime.database.transaction() as store:
-                noted = _forget_files(runtime, store, names)
-            if noted:
-                runtime.push_news.set()
-            self._removed += len(names)
-
-
-def _forget_files(runtime: Runtime, store: Store, names: list[str]) -> int:
-    store.drop_feed_files(names)
-    return note_pushes(runtime, store, {}, gone=names)
-
-
-def _remove_folders(blobs: DiskBlobs, names: Iterable[str]) -> None:
-    """Remove the folders of those files that are empty now."""
-    for folder in sorted({name.rpartition("/")[0] for name in names}, key=len, reverse=True):
-        while folder:
-            # Another file of it may still be there, or come at this very moment.
-            with suppress(OSError):
-                blobs.path(folder).rmdir()
-            folder = folder.rpartition("/")[0]
+    def close(self) -> None:
+        """End its threads."""
+        self._shelving.close()
 
 
 def _place(page: int, closed: int) -> Place:
     return Place(
         page=page, older=page - 1 if page > 1 else None, newer=page + 1 if page < closed else None
     )
-
-
-def _differs(blobs: DiskBlobs, name: str, data: bytes) -> bool:
-    try:
-        if blobs.size(name) != len(data):
-            return True
-        with blobs.open(name) as file:
-            return file.read() != data
-    except NotFound:
-        return True

@@ -89,6 +89,8 @@ class CaptureJob:
     purpose: Purpose = Purpose.CAPTURE
     step: int = 0
     """Looks that went before: which interval of the schedule is next."""
+    is_first: bool = False
+    """True if there is no snapshot of the article to compare with."""
 
 
 @dataclass(frozen=True, slots=True)

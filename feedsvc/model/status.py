@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from feedsvc.model.fleet_state import FleetState
 from feedsvc.model.seeds import SeedRecord
 from feedsvc.model.topics import Topic
 from feedsvc.model.websub import PushStatus
@@ -90,7 +91,8 @@ class Status:
     """The last run of every job."""
     archive_size: int
     database_size: int | None
-    disk_free: int
+    disk_free: int | None
+    """None: nobody can say, or it has no end."""
     schema: str
     originals: Mapping[str, int] = field(default_factory=dict)
     """State of originals -> how many."""
@@ -107,3 +109,7 @@ class Status:
     """The first of the damaged ones, the last found first."""
     unindexed: int = 0
     """Articles that searches do not find as they are yet."""
+    is_estimate: bool = False
+    """True: articles, revisions, snapshots and their size are PostgreSQL's estimate."""
+    fleet: FleetState | None = None
+    """Who works, and how; None where everything is done on one machine."""

@@ -132,7 +132,8 @@ class Contents:
 
     def raw(self, found: Found) -> Iterator[bytes]:
         """Yield the payload as it was captured, content codings and all; raise Unreadable."""
-        pieces = open_payload(self._shelf.open(found.key), found.source)
+        file = self._shelf.open(found.key, at=found.source.offset)
+        pieces = open_payload(file, found.source)
         return _unchunked(pieces) if _is_chunked(found.source) else pieces
 
     def decoded(self, found: Found, *, limit: int) -> Iterator[bytes]:

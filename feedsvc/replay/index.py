@@ -102,8 +102,8 @@ def _key(url: str) -> str | None:
 class Shelf:
     """Indexes of snapshots that were asked for lately, each made once; for many threads."""
 
-    def __init__(self, open_blob: Callable[[str], IO[bytes]], *, records: int = 200_000) -> None:
-        """Read snapshots through ``open_blob(key)``; keep indexes of about so many records."""
+    def __init__(self, open_blob: Callable[..., IO[bytes]], *, records: int = 200_000) -> None:
+        """Read snapshots through ``open_blob(key, at=place)``; keep indexes of about so many records."""
         self._open = open_blob
         self._most = records
         self._held = 0
@@ -111,10 +111,10 @@ class Shelf:
         self._making: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
 
-    def open(self, key: str) -> IO[bytes]:
-        """Open a snapshot's file; raise Unreadable if it is gone."""
+    def open(self, key: str, *, at: int = 0) -> IO[bytes]:
+        """Open a snapshot's file at a place; raise Unreadable if it is gone."""
         try:
-            return self._open(key)
+            return self._open(key, at=at)
         except (NotFound, OSError, ValueError) as error:
             raise Unreadable("the archive no longer holds the file it is in") from error
 

@@ -183,39 +183,48 @@ def _nearest(name: str, known: list[str]) -> str:
     return f"; did you mean {close[0]}?" if close else "; `feedsvc config show` lists every key"
 
 
-_SECRETS = {"admin.token"}
+_SECRETS = {"admin.token", "s3.secret_key"}
+_USER = re.compile(r"//[^/@\s]*@")
 
 
 def _explain(item: Any, origins: Mapping[str, str]) -> str:
     """Say where and why, of one of pydantic's errors."""
     key = ".".join(str(part) for part in item["loc"][:2])
     reason = item.get("ctx", {}).get("error") or item["msg"]
-    value = "***" if key in _SECRETS else redacted(repr(item["input"]))
+    value = "***" if key in _SECRETS else _USER.sub("//***@", redacted(repr(item["input"])))
     return f"{origins.get(key, DEFAULT)}: {key} = {value}: {reason}"
 
 
 def _conflicts(settings: Settings) -> Iterator[str]:
     """Find values that are right one by one, but not together."""
-    folders = [
-        PurePosixPath(os.path.normpath(settings.root / path)) for path in settings.seeds.paths
-    ]
+    folders = [_place(settings, path) for path in settings.seeds.paths]
     place = settings.origins["seeds.paths"]
+    archive, feeds = (_place(settings, one) for one in (settings.archive.store, settings.feeds.dir))
     for number, folder in enumerate(folders):
         for other in folders[:number]:
             if folder.is_relative_to(other) or other.is_relative_to(folder):
-                yield f"{place}: seeds.paths: {folder} and {other} hold the same files; name one of them"
-        for key, path in (
-            ("feeds.dir", settings.feeds.dir),
-            ("archive.store", settings.archive.store),
-        ):
-            if PurePosixPath(os.path.normpath(settings.root / path)).is_relative_to(folder):
-                yield f"{place}: seeds.paths: {folder} contains {key}, so what is written would be read as seeds"
+                yield (
+                    f"{place}: seeds.paths: {_shown(folder)} and {_shown(other)} hold the same "
+                    "files; name one of them"
+                )
+        for key, path in (("feeds.dir", feeds), ("archive.store", archive)):
+            if path.is_relative_to(folder):
+                yield (
+                    f"{place}: seeds.paths: {_shown(folder)} contains {key}, so what is written "
+                    "would be read as seeds"
+                )
+        if "://" in settings.archive.store and folder != archive and folder.is_relative_to(archive):
+            yield (
+                f"{place}: seeds.paths: {_shown(folder)} lies inside archive.store; give each a "
+                "prefix of its own"
+            )
     yield from _mixed_up(settings)
     if settings.admin.token and settings.admin.token_file:
         yield (
             f"{settings.origins['admin.token']}: admin.token and admin.token_file say the same "
             "twice; keep one of them"
         )
+    yield from _of_store(settings)
     websub = settings.websub
     if not websub.min_lease <= websub.lease <= websub.max_lease:
         yield (
@@ -225,25 +234,57 @@ def _conflicts(settings: Settings) -> Iterator[str]:
         )
 
 
+def _of_store(settings: Settings) -> Iterator[str]:
+    """Find credentials of the object store that are named twice, or in part."""
+    s3, origins = settings.s3, settings.origins
+    if s3.credentials_file and (s3.key_id or s3.secret_key or s3.secret_key_file):
+        yield (
+            f"{origins['s3.credentials_file']}: s3.credentials_file and s3.key_id each name "
+            "credentials; keep one of them"
+        )
+    elif s3.secret_key and s3.secret_key_file:
+        yield (
+            f"{origins['s3.secret_key']}: s3.secret_key and s3.secret_key_file say the same "
+            "twice; keep one of them"
+        )
+    elif bool(s3.key_id) != bool(s3.secret_key or s3.secret_key_file):
+        key = "key_id" if s3.key_id else "secret_key_file" if s3.secret_key_file else "secret_key"
+        yield (
+            f"{origins[f's3.{key}']}: s3.key_id and its secret belong together: set s3.key_id and "
+            "s3.secret_key_file, or neither"
+        )
+
+
+def _place(settings: Settings, path: str) -> PurePosixPath:
+    """Return where a folder is, or an address in a form that compares like one."""
+    if "://" in path:
+        return PurePosixPath(path.replace("://", ":/", 1))
+    return PurePosixPath(os.path.normpath(settings.root / path))
+
+
+def _shown(place: PurePosixPath) -> str:
+    return re.sub(r"^([a-z0-9]+):/", r"\1://", str(place))
+
+
 def _mixed_up(settings: Settings) -> Iterator[str]:
     """Find what would lie among the generated files, which nothing else may do."""
 
     def place(path: str) -> PurePosixPath:
-        return PurePosixPath(os.path.normpath(settings.root / path))
+        return _place(settings, path)
 
-    feeds, archive = place(settings.feeds.dir), settings.archive.store
+    feeds = place(settings.feeds.dir)
     others = {f"seeds.paths ({path})": place(path) for path in settings.seeds.paths}
     others |= {"config/": place("config"), "data/": place("data")}
-    others |= {} if "://" in archive else {"archive.store": place(archive)}
+    others |= {"archive.store": place(settings.archive.store)}
     kind, _, file = settings.database.url.partition(":///")
     if kind == "sqlite":
         others["the database"] = place(file.partition("?")[0])
     inside = [name for name, path in others.items() if path.is_relative_to(feeds)]
-    if "archive.store" in others and feeds.is_relative_to(others["archive.store"]):
+    if feeds.is_relative_to(others["archive.store"]):
         inside.append("archive.store")
     if inside:
         yield (
-            f"{settings.origins['feeds.dir']}: feeds.dir: {feeds} needs a folder of its own, for "
+            f"{settings.origins['feeds.dir']}: feeds.dir: {_shown(feeds)} needs a folder of its own, for "
             f"generated files only: it is or shares the place of {', '.join(dict.fromkeys(inside))}"
         )
 

@@ -35,6 +35,8 @@ from feedsvc.settings.values import (
     plain_paths,
     site_address,
     split_list,
+    store_address,
+    store_endpoint,
 )
 from feedsvc.text import redacted
 
@@ -88,7 +90,7 @@ class DatabaseSettings(Section):
 class ArchiveSettings(Section):
     """How originals are captured and kept."""
 
-    store: Annotated[str, Field(min_length=1)] = "data/snapshots"
+    store: Annotated[str, Field(min_length=1), AfterValidator(store_address)] = "data/snapshots"
     user_agent: Annotated[str, matches(re.compile(r"[\x20-\x7e]*"), "only printable ASCII")] = ""
     robots: Literal["respect", "ignore"] = "respect"
     allow_hosts: Annotated[tuple[HostPort, ...], BeforeValidator(split_list)] = ()
@@ -113,7 +115,7 @@ AlsoFeeds = Literal["authors", "agencies", "hosts", "changes", "gone", "status"]
 class FeedsSettings(Section):
     """What is published."""
 
-    dir: Annotated[str, Field(min_length=1)] = "feeds"
+    dir: Annotated[str, Field(min_length=1), AfterValidator(store_address)] = "feeds"
     entries: Annotated[Count, Field(le=1000)] = 50
     entry_link: Literal["article", "original"] = "article"
     also: Annotated[tuple[AlsoFeeds, ...], BeforeValidator(split_list)] = ("changes", "gone")
@@ -179,6 +181,30 @@ class WebSubSettings(Section):
     max_per_host: Count = 100
 
 
+class FleetSettings(Section):
+    """Whether several machines share the work, and how soon one takes over from another."""
+
+    enabled: bool = False
+    concurrency: Annotated[Count, Field(le=256)] = 16
+    heartbeat: Duration = 3.0
+    stalled: Duration = 9.0
+
+
+class S3Settings(Section):
+    """How the object store is reached; the usual AWS_ variables of the environment work too."""
+
+    endpoint: Annotated[str, AfterValidator(store_endpoint)] = ""
+    region: Annotated[
+        str,
+        matches(re.compile(r"[A-Za-z0-9-]*"), 'not a region; write for example "eu-central-1"'),
+    ] = ""
+    key_id: str = ""
+    secret_key: Annotated[str, PlainSerializer(hidden, when_used="json"), Field(repr=False)] = ""
+    secret_key_file: str = ""
+    credentials_file: str = ""
+    timeout: Timeout = 30.0
+
+
 class Settings(Section):
     """Everything that can be set, checked; paths are as written, relative to ``root``."""
 
@@ -192,6 +218,8 @@ class Settings(Section):
     web: WebSettings = WebSettings()
     admin: AdminSettings = AdminSettings()
     websub: WebSubSettings = WebSubSettings()
+    fleet: FleetSettings = FleetSettings()
+    s3: S3Settings = S3Settings()
     origins: Mapping[str, str] = MappingProxyType({})
     """Key -> `default`, `config/feedsvc.toml:12` or `FEEDSVC_WEB__PORT`."""
 

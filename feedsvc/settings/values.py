@@ -201,7 +201,18 @@ def no_flag(value: object) -> object:
 
 def plain_paths(paths: tuple[str, ...]) -> tuple[str, ...]:
     """Return paths without needless slashes and dots: seeds are stored under these names."""
-    return tuple(str(PurePosixPath(path)) for path in paths)
+    return tuple(
+        store_address(path) if "://" in path else str(PurePosixPath(path)) for path in paths
+    )
+
+
+def store_address(value: str) -> str:
+    """Return a folder as it is written, or s3://bucket/prefix; raise ValueError."""
+    if "://" not in value:
+        return value
+    from feedsvc.storage.s3_access import SCHEME, parse_address
+
+    return SCHEME + "/".join(filter(None, parse_address(value)))
 
 
 def growing(intervals: tuple[float, ...]) -> tuple[float, ...]:
@@ -217,6 +228,21 @@ def site_address(value: str) -> str:
         raise ValueError("not an http(s) address; write for example https://feeds.example.org")
     if parts.query or parts.fragment or parts.username is not None or re.search(r"\s", value):
         raise ValueError("the site's address has no query, fragment, user name or space")
+    return value.rstrip("/")
+
+
+def store_endpoint(value: str) -> str:
+    """Return the address at which an object store answers; raise ValueError."""
+    if not value:
+        return value
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("not an http(s) address; write for example https://s3.example.org")
+    if parts.username is not None or parts.query or parts.fragment or re.search(r"\s", value):
+        raise ValueError(
+            "the store's address has no user name, query, fragment or space; credentials belong "
+            "into s3.key_id and s3.secret_key_file"
+        )
     return value.rstrip("/")
 
 

@@ -9,41 +9,80 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
+from datetime import UTC, datetime
 from io import BufferedRandom, BufferedReader
 from pathlib import Path
-from typing import IO, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from feedsvc.errors import ConfigurationError, NotFound, OutOfSpace
+from feedsvc.text import redacted
 
-_SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
+if TYPE_CHECKING:
+    from feedsvc.storage.s3_access import S3Access
+
+SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 _TEMPORARY = ".tmp-"
 _YOUNG = 2.0
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
+def checked_key(key: str) -> str:
+    """Return a key; ValueError for one that no snapshot or feed has."""
+    if not all(SEGMENT.fullmatch(segment) for segment in key.split("/")):
+        raise ValueError(f"{key!r} is not a key")
+    return key
+
+
 class BlobStore(Protocol):
     """A flat space of keys such as `2026/11/….warc.gz`; segments are letters, digits, `._-`."""
 
-    def put(self, key: str, data: bytes) -> None:
-        """Store all of data or nothing; replaces."""
+    def put(self, key: str, data: bytes, *, attributes: Mapping[str, str] | None = None) -> None:
+        """Store all of data or nothing; replaces. ``attributes``: header -> what a store says."""
         ...
 
-    def open(self, key: str) -> IO[bytes]:
-        """Open for reading; raise NotFound if there is none."""
+    def writing(self, key: str) -> AbstractContextManager[BufferedRandom]:
+        """Open a file to read and write, seekable, that is stored only if the block ends well.
+
+        For keys that are never used again: a store may refuse to replace other bytes.
+        """
         ...
 
-    def stored(self, prefix: str = "") -> Iterator[str]:
-        """Yield keys in order."""
+    def open(self, key: str, *, at: int = 0) -> BufferedReader:
+        """Open for reading, seekable, at a place; raise NotFound if there is none."""
+        ...
+
+    def stored(self, prefix: str = "", *, after: str = "") -> Iterator[str]:
+        """Yield the keys that begin so and follow ``after``, in order."""
         ...
 
     def size(self, key: str) -> int:
         """Return bytes; raise NotFound if there is none."""
         ...
 
+    def written(self, key: str) -> datetime:
+        """Return when a key got its bytes, by the store's clock; raise NotFound if there is none."""
+        ...
+
     def delete(self, key: str) -> None:
         """Remove; nothing happens if there is none."""
+        ...
+
+    def place(self, key: str = "") -> str:
+        """Return where a key's bytes are kept, to be told to a person: a path or an address."""
+        ...
+
+    def free(self) -> int | None:
+        """Return the bytes that still fit; None where nobody can say."""
+        ...
+
+    def sweep(self, *, age: float = _YOUNG) -> int:
+        """Remove what crashed writers left unfinished; return how many. Keeps what is younger."""
+        ...
+
+    def check(self) -> None:
+        """Read, write, list and delete. Raises ConfigurationError or Temporary, with the remedy."""
         ...
 
 
@@ -59,13 +98,11 @@ class DiskBlobs:
 
     def path(self, key: str) -> Path:
         """Return where a key's bytes are kept; ValueError for a key that could leave the folder."""
-        segments = key.split("/")
-        if not all(_SEGMENT.fullmatch(segment) for segment in segments):
-            raise ValueError(f"{key!r} is not a key")
-        return self.folder.joinpath(*segments)
+        return self.folder.joinpath(*checked_key(key).split("/"))
 
-    def put(self, key: str, data: bytes) -> None:
-        """Store all of data or nothing; replaces. Raises OutOfSpace."""
+    def put(self, key: str, data: bytes, *, attributes: Mapping[str, str] | None = None) -> None:
+        """Store all of data or nothing; replaces. Raises OutOfSpace. A file has no attributes."""
+        del attributes
         with self.writing(key) as file:
             file.write(data)
 
@@ -73,14 +110,14 @@ class DiskBlobs:
     def writing(self, key: str) -> Iterator[BufferedRandom]:
         """Open a file (read and write) that gets its name only if the block ends well."""
         path = self.path(key)
-        with _explained(path):
+        with disk_errors(path):
             _make_folder(path.parent)
             temporary = path.parent / f"{_TEMPORARY}{secrets.token_hex(8)}"
             file = temporary.open("x+b")
             # Whoever sweeps takes what nobody locks: its writer is dead.
             fcntl.flock(file, fcntl.LOCK_EX)
         try:
-            with _explained(path):
+            with disk_errors(path):
                 with file:
                     yield file
                     file.flush()
@@ -92,19 +129,20 @@ class DiskBlobs:
                 temporary.unlink()
             raise
 
-    def open(self, key: str) -> BufferedReader:
-        """Open for reading; raise NotFound if there is none."""
+    def open(self, key: str, *, at: int = 0) -> BufferedReader:
+        """Open for reading, at a place; raise NotFound if there is none."""
         try:
-            return self.path(key).open("rb")
+            file = self.path(key).open("rb")
+            file.seek(at)
+            return file
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
             raise NotFound(f"{self.path(key)} is missing") from error
 
-    def stored(self, prefix: str = "") -> Iterator[str]:
-        """Yield what lies in the folder under names that begin so, in order; nothing unfinished."""
-        for path in sorted(self._files(self.folder)):
-            key = path.relative_to(self.folder).as_posix()
-            if key.startswith(prefix):
-                yield key
+    def stored(self, prefix: str = "", *, after: str = "") -> Iterator[str]:
+        """Yield what lies in the folder under names that begin so and follow, in order."""
+        begin = self.folder.joinpath(*prefix.split("/")[:-1])
+        keys = (path.relative_to(self.folder).as_posix() for path in self._files(begin))
+        yield from sorted(key for key in keys if key.startswith(prefix) and key > after)
 
     def _files(self, folder: Path) -> Iterator[Path]:
         with suppress(FileNotFoundError), os.scandir(folder) as entries:
@@ -122,6 +160,17 @@ class DiskBlobs:
             return self.path(key).stat().st_size
         except (FileNotFoundError, NotADirectoryError) as error:
             raise NotFound(f"{self.path(key)} is missing") from error
+
+    def written(self, key: str) -> datetime:
+        """Return when the file was written; raise NotFound if there is none."""
+        try:
+            return datetime.fromtimestamp(self.path(key).stat().st_mtime, UTC)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise NotFound(f"{self.path(key)} is missing") from error
+
+    def place(self, key: str = "") -> str:
+        """Return the path of the folder, or of a file in it."""
+        return str(self.path(key) if key else self.folder)
 
     def delete(self, key: str) -> None:
         """Remove; nothing happens if there is none."""
@@ -143,6 +192,35 @@ class DiskBlobs:
         ``age``: seconds for which a file is left alone; 0 for who knows that nobody else writes.
         """
         return sum(_swept(path, age=age) for path in self.folder.rglob(f"{_TEMPORARY}*"))
+
+    def check(self) -> None:
+        """Write, list, read and delete a small file. Raises ConfigurationError or OutOfSpace."""
+        key = f"check-{secrets.token_hex(8)}"
+        try:
+            self.put(key, b"feedsvc")
+            with self.open(key) as file:
+                file.read()
+        finally:
+            with suppress(OSError):
+                self.delete(key)
+
+
+def open_blobs(address: str, *, root: Path, access: S3Access) -> BlobStore:
+    """Return what keeps bytes at an address: a folder below ``root``, or s3://bucket/prefix.
+
+    Raises ConfigurationError.
+    """
+    if "://" not in address:
+        return DiskBlobs(root / address)
+    from feedsvc.storage.s3 import Bucket
+    from feedsvc.storage.s3_access import parse_address
+    from feedsvc.storage.s3_blobs import S3Blobs
+
+    try:
+        bucket, prefix = parse_address(address)
+    except ValueError as error:
+        raise ConfigurationError(f"{redacted(address)}: {error}") from None
+    return S3Blobs(Bucket(bucket, prefix, access))
 
 
 def _swept(leftover: Path, *, age: float) -> bool:
@@ -176,7 +254,8 @@ def _sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def _explained(path: Path) -> Iterator[None]:
+def disk_errors(path: Path) -> Iterator[None]:
+    """Raise what a person can act on: OutOfSpace or ConfigurationError."""
     try:
         yield
     except OSError as error:

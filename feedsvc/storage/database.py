@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,14 +21,24 @@ from sqlalchemy import (
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError as BadURL
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
 
 from feedsvc.errors import (
     ConfigurationError,
     DamageFound,
+    DatabaseAway,
     FeedsvcError,
     OutOfSpace,
     SchemaMismatch,
-    Temporary,
+)
+from feedsvc.storage.advisory import lock_until_commit
+from feedsvc.storage.postgresql import (
+    FLEET_OVERFLOW,
+    OVERFLOW,
+    POOL,
+    local_settings,
+    look_before_use,
+    postgresql_arguments,
 )
 from feedsvc.storage.readonly import forbidden, is_disk_full, is_file, reading_engine
 from feedsvc.storage.store import Store
@@ -38,6 +48,7 @@ BUSY_SECONDS = 30.0
 MIGRATIONS = Path(__file__).parent / "migrations"
 _ABSENT = re.compile(r'\b(database|role) "([^"]+)" does not exist')
 _FORBIDDEN = ("readonly", "unable to open", "authentication", "permission denied", "no password")
+_FELL_SILENT = "25P03"
 _REVISION = re.compile(r"[0-9]{4}")
 _PRAGMAS = (
     "journal_mode=WAL",
@@ -57,10 +68,16 @@ class Database:
     instead of polling SQLite's lock. An SQLite file that cannot be written can still be read.
     """
 
-    def __init__(self, url: URL, *, check_schema: bool = True) -> None:
+    def __init__(self, url: URL, *, check_schema: bool = True, silent: float | None = None) -> None:
+        """``silent``: after how many seconds without a word from a process in the middle of a
+        writing transaction PostgreSQL ends it, so that one that was paused holds up nobody.
+        """
         self.url = url
+        self._silent = silent
+        self.ending: Callable[[Store], None] | None = None
+        """Called at the end of each transaction that leaves something for a fleet to do."""
         self._obstacle: FeedsvcError | None = forbidden(url)
-        self.engine = _reading_engine(url) if self._obstacle else _engine(url)
+        self.engine = _reading_engine(url) if self._obstacle else _engine(url, silent=silent)
         self._writing = threading.Lock() if self.is_sqlite else None
         if check_schema:
             try:
@@ -98,17 +115,24 @@ class Database:
     def transaction(self) -> Iterator[Store]:
         """Open a writing transaction: committed at the end, rolled back by an exception.
 
-        Raises Temporary when the database is locked or away, OutOfSpace when the disk is full,
+        Raises DatabaseAway when the database is locked or away, OutOfSpace when the disk is full,
         ConfigurationError where this user may not write.
         """
         if self._writing is None:
             with translated(self.url), self.engine.begin() as connection:
-                yield Store(connection)
+                yield (store := Store(connection))
+                self._settle(store)
             return
         with self._writing, translated(self.url):
             self.require_writing()
             with self.engine.begin() as connection:
-                yield Store(connection)
+                yield (store := Store(connection))
+                self._settle(store)
+
+    def _settle(self, store: Store) -> None:
+        store.settle()
+        if self.ending is not None and (store.marked or store.listed or store.wanted):
+            self.ending(store)
 
     @contextmanager
     def reading(self) -> Iterator[Store]:
@@ -121,7 +145,22 @@ class Database:
                     isolation_level="REPEATABLE READ", postgresql_readonly=True
                 )
             with connection.begin():
+                if not self.is_sqlite and (first := local_settings(silent=self._silent)):
+                    connection.exec_driver_sql(first)
                 yield Store(connection)
+
+    @contextmanager
+    def glance(self) -> Iterator[Store]:
+        """Read what takes one statement: each sees the database as it is at that moment.
+
+        On PostgreSQL this takes a third of what `reading` takes there.
+        """
+        if self.is_sqlite:
+            with self.reading() as store:
+                yield store
+            return
+        with translated(self.url), self.engine.connect() as connection:
+            yield Store(connection.execution_options(isolation_level="AUTOCOMMIT"))
 
     def schema(self) -> str:
         """Return the version of the schema that is there, or `none`."""
@@ -186,6 +225,8 @@ class Database:
             self.require_writing()
             with self.engine.begin() as connection:
                 # Another process may have come first: the write lock decides.
+                if not self.is_sqlite:
+                    lock_until_commit(connection, "schema")
                 found = _schema(connection)
                 if found is None:
                     metadata.create_all(connection, checkfirst=False)
@@ -236,14 +277,21 @@ def database_url(url: str, *, root: Path) -> URL:
     )
 
 
-def _engine(url: URL) -> Engine:
+def _engine(url: URL, *, silent: float | None = None) -> Engine:
     if url.get_backend_name() != "sqlite":
         try:
-            return create_engine(
-                url, pool_pre_ping=True, connect_args={"connect_timeout": 10}, pool_size=8
+            engine = create_engine(
+                url,
+                # The one used last knows most statements already.
+                pool_use_lifo=True,
+                connect_args=postgresql_arguments(url, silent=silent),
+                pool_size=POOL,
+                max_overflow=OVERFLOW if silent is None else FLEET_OVERFLOW,
             )
         except NoSuchModuleError as error:  # pragma: no cover - database_url fixes the driver
             raise ConfigurationError(str(error)) from error
+        look_before_use(engine)
+        return engine
     folder = Path(url.database or "").parent
     try:
         folder.mkdir(mode=0o750, parents=True, exist_ok=True)
@@ -296,14 +344,21 @@ def translated(url: URL) -> Iterator[None]:
         yield
     except OperationalError as error:
         raise _translate(error, url) from error
+    except PoolExhausted as error:
+        where = url.render_as_string(hide_password=True)
+        raise DatabaseAway(
+            f"{where}: every connection of this process has been in use for half a minute; try again"
+        ) from error
     except DBAPIError as error:
         text = str(error.orig).lower()
         if "malformed" in text or "not a database" in text:
             raise _damaged(url, str(error.orig)) from error
+        if getattr(error.orig, "sqlstate", None) == _FELL_SILENT:
+            raise _translate(error, url) from error
         raise
 
 
-def _translate(error: OperationalError, url: URL) -> Exception:
+def _translate(error: DBAPIError, url: URL) -> Exception:
     text = " ".join(str(error.orig).split())
     lowered = text.lower()
     where = url.render_as_string(hide_password=True)
@@ -319,7 +374,7 @@ def _translate(error: OperationalError, url: URL) -> Exception:
         return _damaged(url, text)
     if any(sign in lowered for sign in _FORBIDDEN):
         return ConfigurationError(f"{where}: {text}; check database.url and permissions")
-    return Temporary(f"{where}: {text}; try again")
+    return DatabaseAway(f"{where}: {text}; try again")
 
 
 def _damaged(url: URL, text: str) -> DamageFound:

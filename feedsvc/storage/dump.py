@@ -7,23 +7,16 @@ from contextlib import closing, suppress
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, delete, func, select
 from sqlalchemy.engine import URL
 
-from feedsvc.errors import ConfigurationError
+from feedsvc.errors import AlreadyRunning, ConfigurationError
 from feedsvc.storage.database import Database, database_url, translated
-from feedsvc.storage.tables import (
-    alembic_version,
-    articles,
-    documents,
-    metadata,
-    seeds,
-    unindexed,
-)
+from feedsvc.storage.row_writing import add_rows, resume_numbering
+from feedsvc.storage.rows import OF_PLACE, carried_tables, read_rows
+from feedsvc.storage.tables import HEAD, articles, audit, facts, forgotten, seeds, unindexed
+from feedsvc.storage.transfer_guards import living_workers
 from feedsvc.storage.upgrade import back_up, upgrade_database
-
-BATCH = 500
-"""Rows that are in memory at a time."""
 
 
 def dump_database(database: Database, target: Path) -> None:
@@ -41,6 +34,11 @@ def dump_database(database: Database, target: Path) -> None:
             copy_rows(live.execution_options(isolation_level="REPEATABLE READ"), into)
 
 
+def dumped(file: Path) -> Database:
+    """Open what `dump_database` wrote."""
+    return Database(URL.create("sqlite", database=str(file)))
+
+
 def load_database(source: Path, database: str, *, root: Path, now: datetime) -> Path | None:
     """Make a database (`database.url`) hold what a dump holds; return where the one before is kept.
 
@@ -49,15 +47,13 @@ def load_database(source: Path, database: str, *, root: Path, now: datetime) -> 
     holds articles: feedsvc does not empty a server's tables.
     """
     url = database_url(database, root=root)
-    upgrade_database(URL.create("sqlite", database=str(source)), backups=None, now=now)
+    dump = URL.create("sqlite", database=str(source))
+    upgrade_database(dump, backups=None, now=now)
+    with closing(Database(dump)) as kept, kept.transaction() as store:
+        store.connection.execute(delete(facts).where(facts.c.name.in_(OF_PLACE)))
     if url.get_backend_name() == "sqlite":
         return _replace_file(source, url, backups=root / "data" / "backups", now=now)
-    if not _is_empty(url):
-        raise ConfigurationError(
-            f"{url.render_as_string(hide_password=True)} already holds a site; restore into an "
-            "empty database (`createdb`), and name that in database.url"
-        )
-    dump = URL.create("sqlite", database=str(source))
+    require_empty(database, root=root)
     with (
         translated(url),
         closing(Database(dump)) as kept,
@@ -65,6 +61,9 @@ def load_database(source: Path, database: str, *, root: Path, now: datetime) -> 
         kept.engine.connect() as rows,
         target.engine.begin() as into,
     ):
+        # Of a fleet that never loaded anything: what its first worker wrote down.
+        for table in reversed(carried_tables()):
+            into.execute(delete(table))
         copy_rows(rows.execution_options(readonly=True), into)
     return None
 
@@ -72,11 +71,28 @@ def load_database(source: Path, database: str, *, root: Path, now: datetime) -> 
 def require_empty(database: str, *, root: Path) -> None:
     """Raise ConfigurationError if a database (`database.url`) already holds a site."""
     url = database_url(database, root=root)
-    if not _is_empty(url):
+    if _is_empty(url):
+        return
+    where = url.render_as_string(hide_password=True)
+    if url.get_backend_name() == "sqlite":
         raise ConfigurationError(
-            f"{url.render_as_string(hide_password=True)} already holds a site; say --replace, and "
-            "it is kept in data/backups"
+            f"{where} already holds a site; say --replace, and it is kept in data/backups"
         )
+    raise ConfigurationError(
+        f"{where} already holds a site; restore into an empty database (`createdb`), and name that "
+        "in database.url"
+    )
+
+
+def require_rest(database: str, *, root: Path, stalled: float) -> None:
+    """Raise AlreadyRunning if workers of a fleet use a database (`database.url`)."""
+    url = database_url(database, root=root)
+    if url.get_backend_name() == "sqlite":
+        return
+    with closing(Database(url, check_schema=False)) as there, translated(url):
+        busy = living_workers(there, stalled=stalled) if there.schema() == HEAD else []
+    if busy:
+        raise AlreadyRunning(f"workers of this site are running ({', '.join(busy)}); stop them all")
 
 
 def _is_empty(url: URL) -> bool:
@@ -88,37 +104,24 @@ def _is_empty(url: URL) -> bool:
         with database.engine.connect() as connection:
             rows = connection.execution_options(readonly=True)
             return not any(
-                rows.scalar(select(func.count()).select_from(table)) for table in (articles, seeds)
+                rows.scalar(select(func.count()).select_from(table))
+                for table in (articles, seeds, audit, forgotten)
             )
 
 
 def copy_rows(source: Connection, target: Connection) -> int:
-    """Copy every row of our tables into empty ones; return how many.
+    """Copy every row of a site into empty tables; return how many.
 
     The index of full-text search is each engine's own: the target makes its own of the articles.
     """
     copied = 0
-    for table in metadata.sorted_tables:
-        if table in {alembic_version, documents, unindexed}:
-            continue
-        result = source.execute(select(table).execution_options(yield_per=BATCH))
-        for rows in result.mappings().partitions(BATCH):
-            target.execute(table.insert(), [dict(row) for row in rows])
+    for table in carried_tables():
+        for rows in read_rows(source, table):
+            add_rows(target, table, rows)
             copied += len(rows)
-        if target.dialect.name == "postgresql":
-            _resume_numbering(target, table.name, [column.name for column in table.primary_key])
+        resume_numbering(target, table)
     target.execute(unindexed.insert().from_select(["article_id"], select(articles.c.id)))
     return copied
-
-
-def _resume_numbering(target: Connection, table: str, keys: list[str]) -> None:
-    """Let a table that numbers its rows itself go on after the highest number copied."""
-    if keys != ["id"]:
-        return
-    sequence = target.scalar(text("SELECT pg_get_serial_sequence(:table, 'id')"), {"table": table})
-    if sequence is not None:
-        highest = f"SELECT setval(:sequence, coalesce(max(id), 0) + 1, false) FROM {table}"  # noqa: S608 - one of our own tables
-        target.execute(text(highest), {"sequence": sequence})
 
 
 def _replace_file(source: Path, url: URL, *, backups: Path, now: datetime) -> Path | None:

@@ -27,7 +27,7 @@ class BrowseStore:
 
         ``after`` is the last one of the page before.
         """
-        ids = list(self.connection.scalars(_newest_ids(limit, channel, after)))
+        ids = list(self.connection.scalars(self._newest_ids(limit, channel, after)))
         found: dict[str, Article] = {}
         for part in chunks(ids):
             rows = self.connection.execute(current_articles().where(articles.c.id.in_(part)))
@@ -74,32 +74,39 @@ class BrowseStore:
         counted = dict.fromkeys(slugs, 0)
         counting = select(sequence.c.slug, func.count()).where(sequence.c.member == 1)
         counting = counting.group_by(sequence.c.slug)
-        for part in chunks(sorted(counted)):
-            for row in self.connection.execute(counting.where(sequence.c.slug.in_(part))):
-                counted[row[0]] = row[1]
         # Withdrawn articles, which are few, keep their places.
         withdrawn = select(articles.c.id).where(articles.c.withdrawn.is_not(None))
+        at_once = self.connection.dialect.name != "sqlite"
+        for part in chunks(sorted(counted)):
+            members = counting.where(sequence.c.slug.in_(part))
+            if at_once:
+                members = members.where(sequence.c.article_id.not_in(withdrawn))
+            for row in self.connection.execute(members):
+                counted[row[0]] = row[1]
+        if at_once:
+            return counted
         for part in chunks(list(self.connection.scalars(withdrawn)) if counted else []):
             for row in self.connection.execute(counting.where(sequence.c.article_id.in_(part))):
                 if row[0] in counted:
                     counted[row[0]] -= row[1]
         return counted
 
-
-def _newest_ids(limit: int, channel: str | None, after: Article | None) -> Select[Any]:
-    if channel is None:
-        moment, key = articles.c.published, articles.c.id
-        query = select(key)
-    else:
-        moment, key = sequence.c.published, sequence.c.article_id
-        query = (
-            select(key)
-            .join(articles, articles.c.id == key)
-            .where(sequence.c.slug == channel, sequence.c.member == 1)
-        )
-    if after is not None:
-        same = and_(moment == after.published, key < after.id)
-        query = query.where(moment <= after.published, or_(moment < after.published, same))
-    # Said so that SQLite does not think of going through the withdrawn ones, which is no list.
-    published = func.coalesce(articles.c.withdrawn, None).is_(None)
-    return query.where(published).order_by(moment.desc(), key.desc()).limit(limit)
+    def _newest_ids(self, limit: int, channel: str | None, after: Article | None) -> Select[Any]:
+        if channel is None:
+            moment, key = articles.c.published, articles.c.id
+            query = select(key)
+        else:
+            moment, key = sequence.c.published, sequence.c.article_id
+            query = (
+                select(key)
+                .join(articles, articles.c.id == key)
+                .where(sequence.c.slug == channel, sequence.c.member == 1)
+            )
+        if after is not None:
+            same = and_(moment == after.published, key < after.id)
+            query = query.where(moment <= after.published, or_(moment < after.published, same))
+        published = articles.c.withdrawn.is_(None)
+        if self.connection.dialect.name == "sqlite":
+            # Said so that it does not think of going through the withdrawn ones, which is no list.
+            published = func.coalesce(articles.c.withdrawn, None).is_(None)
+        return query.where(published).order_by(moment.desc(), key.desc()).limit(limit)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, delete, func, or_, select
+from sqlalchemy import Connection, Row, Select, and_, delete, func, or_, select, text
 
 from feedsvc.model import (
     Attempt,
@@ -19,7 +20,7 @@ from feedsvc.model import (
     Snapshot,
     Verdict,
 )
-from feedsvc.storage.dialect import chunks, insert_missing
+from feedsvc.storage.dialect import among, chunks, insert_missing, insert_rows, is_shared
 from feedsvc.storage.memento_rows import mementos_of
 from feedsvc.storage.tables import (
     articles,
@@ -54,22 +55,40 @@ class CaptureStore:
         for snapshot, found in added:
             rows.append(_snapshot_row(snapshot))
             held += (as_row(one) | {"snapshot_id": snapshot.id} for one in found)
-        if rows:
-            self.connection.execute(_ADD_SNAPSHOT, rows)
+        insert_rows(self.connection, snapshots, rows)
         insert_missing(self.connection, mementos, mementos_of(rows))
-        insert_missing(self.connection, payloads, held)
+        self._add_payloads(held)
 
     def known_payloads(self, digests: Collection[str]) -> dict[str, Payload]:
         """Return those payloads that are at rest already."""
         known: dict[str, Payload] = {}
         for part in chunks(sorted(digests)):
-            rows = self.connection.execute(_PAYLOADS, {"digests": part})
+            query = _PAYLOADS_ONE_BY_ONE if is_shared(self.connection) else _PAYLOADS
+            rows = self.connection.execute(query, {"digests": part})
             known |= {row.digest: Payload(**row._asdict()) for row in rows}
         return known
 
+    def placed_payloads(self, digests: Collection[str]) -> list[tuple[Payload, str, int]]:
+        """Return those payloads that are at rest, each with its snapshot's key and size.
+
+        Those of snapshots that are known to be damaged are not among them.
+        """
+        found: list[tuple[Payload, str, int]] = []
+        for part in chunks(sorted(digests)):
+            query = _PLACED_ONE_BY_ONE if is_shared(self.connection) else _PLACED
+            for row in self.connection.execute(query, {"digests": part}):
+                values = {name: getattr(row, name) for name in Payload.__slots__}
+                found.append((Payload(**values), row.place_key, row.place_size))
+        return found
+
     def add_payloads(self, found: Iterable[Payload]) -> None:
         """Record where payloads are at rest that had no record of their own yet."""
-        insert_missing(self.connection, payloads, [as_row(one) for one in found])
+        self._add_payloads([as_row(one) for one in found])
+
+    def _add_payloads(self, rows: list[dict[str, Any]]) -> None:
+        # In one order everywhere, so that two transactions never wait for each other.
+        rows.sort(key=itemgetter("digest"))
+        insert_missing(self.connection, payloads, rows)
 
     def snapshots(self, article_id: str) -> list[Snapshot]:
         """Return the snapshots of an article, the newest first."""
@@ -99,6 +118,15 @@ class CaptureStore:
         """Tell whether a snapshot is kept under that key."""
         query = select(func.count()).where(snapshots.c.key == key)
         return bool(self.connection.scalar(query))
+
+    def known_keys(self, keys: Sequence[str]) -> set[str]:
+        """Return those of the keys under which a snapshot is kept."""
+        found: set[str] = set()
+        for part in chunks(keys):
+            found |= set(
+                self.connection.scalars(select(snapshots.c.key).where(snapshots.c.key.in_(part)))
+            )
+        return found
 
     def drop_snapshots(self, snapshot_ids: Sequence[str]) -> None:
         """Forget snapshots whose bytes are to be removed."""
@@ -157,7 +185,11 @@ class CaptureStore:
 
     def count_failed(self, purpose: Purpose = Purpose.CAPTURE) -> int:
         """Return how many captures left no snapshot that counts, or looks found out nothing, last."""
-        query = select(func.count()).select_from(captures.join(articles)).where(_failed(purpose))
+        query = select(func.count()).where(
+            captures.c.outcome.in_(FAILING),
+            captures.c.purpose == str(purpose),
+            captures.c.article_id.not_in(withdrawn_ids()),
+        )
         return self.connection.scalar(query) or 0
 
     def capture_states(self, condition: Any, *, limit: int | None) -> list[CaptureState]:
@@ -203,8 +235,29 @@ class CaptureStore:
 
 
 # Statements of every capture are built once: building them costs more than running them.
-_ADD_SNAPSHOT = snapshots.insert()
-_PAYLOADS = select(payloads).where(payloads.c.digest.in_(bindparam("digests", expanding=True)))
+_PAYLOADS = select(payloads).where(among(payloads.c.digest, "digests", shared=False))
+_PLACED = (
+    select(payloads, snapshots.c.key.label("place_key"), snapshots.c.size.label("place_size"))
+    .join(snapshots, snapshots.c.id == payloads.c.snapshot_id)
+    .where(among(payloads.c.digest, "digests", shared=False), snapshots.c.damaged.is_(None))
+)
+# A look into the index for each of them, whatever the planner takes the tables for: a plan made
+# while they were small is kept while they grow. Nor does it see how many there are, or it would
+# plan anew each time.
+_ONE_BY_ONE = """
+  generate_subscripts(CAST(:digests AS varchar[]), 1) AS number
+  CROSS JOIN LATERAL (
+    SELECT * FROM payloads WHERE digest = (CAST(:digests AS varchar[]))[number] LIMIT 1
+  ) AS p
+"""
+_PAYLOADS_ONE_BY_ONE = text(f"SELECT p.* FROM {_ONE_BY_ONE}")  # noqa: S608 - a constant
+_PLACED_ONE_BY_ONE = text(f"""
+  SELECT p.*, s.place_key, s.place_size FROM {_ONE_BY_ONE}
+  CROSS JOIN LATERAL (
+    SELECT key AS place_key, size AS place_size FROM snapshots
+    WHERE id = p.snapshot_id AND damaged IS NULL LIMIT 1
+  ) AS s
+""")  # noqa: S608 - a constant
 
 
 def as_row(value: Any) -> dict[str, Any]:
@@ -224,6 +277,11 @@ def _snapshot_row(snapshot: Snapshot) -> dict[str, Any]:
         "likely": str(judgement.likely) if judgement.likely else None,
         "evidence": judgement.evidence,
     }
+
+
+def withdrawn_ids() -> Select[Any]:
+    """Return the query for articles that are withdrawn: few, so that counts leave them out."""
+    return select(articles.c.id).where(articles.c.withdrawn.is_not(None))
 
 
 def _shows_change() -> Any:

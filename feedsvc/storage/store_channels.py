@@ -6,27 +6,22 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Delete,
-    Row,
-    Update,
-    bindparam,
-    delete,
-    func,
-    select,
-    update,
-)
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, func, select, update
 
 from feedsvc.model import ALL, Channel, ChannelKind, Topic
-from feedsvc.storage.dialect import chunks, insert_missing, upsert
-from feedsvc.storage.feed_tables import channels, former_feeds, pages, sequence, topics
-from feedsvc.storage.tables import articles, facts
+from feedsvc.storage.advisory import (
+    lock_until_commit,
+    share_until_commit,
+    try_lock_until_commit,
+)
+from feedsvc.storage.dialect import chunks, insert_missing, is_shared
+from feedsvc.storage.feed_tables import channels, former_feeds, sequence, topics
+from feedsvc.storage.store_marks import MarkStore
+from feedsvc.storage.tables import articles
 
 EVERYTHING = Channel(ChannelKind.ALL, ALL, "All articles")
-LISTED = "channels listed"
-"""The fact that counts how often the list of channels changed."""
+_FILLING = "filling channels"
+"""The lock that is shared by who fills channels, and had alone by who drops some."""
 
 FILED = sequence.c.slug.like("%/%")
 """Memberships by author, agency, host and saved search: `authors/ada-writer`."""
@@ -38,7 +33,7 @@ _PLACE = (sequence.c.slug == bindparam("of"), sequence.c.article_id == bindparam
 _NAMED = {ChannelKind.AUTHOR, ChannelKind.AGENCY}
 
 
-class ChannelStore:
+class ChannelStore(MarkStore):
     """Channels and their members."""
 
     connection: Connection
@@ -55,6 +50,14 @@ class ChannelStore:
         row = self.connection.execute(channel_rows().where(channels.c.slug == slug)).first()
         return to_channel(row) if row else None
 
+    def channels_named(self, slugs: Collection[str]) -> list[Channel]:
+        """Return those of the slugs' channels that are there."""
+        found: list[Channel] = []
+        for part in chunks(sorted(slugs)):
+            rows = self.connection.execute(channel_rows().where(channels.c.slug.in_(part)))
+            found += [to_channel(row) for row in rows]
+        return found
+
     def member_counts(self) -> dict[str, int]:
         """Return how many published articles each channel holds."""
         rows = self.connection.execute(
@@ -67,6 +70,7 @@ class ChannelStore:
 
     def ensure_channels(self, wanted: Iterable[Channel]) -> None:
         """Make sure that those channels are there; a name written in several ways is shown best."""
+        self.keep_channels()
         by_slug: dict[str, Channel] = {}
         for one in wanted:
             best = by_slug.setdefault(one.slug, one)
@@ -76,7 +80,8 @@ class ChannelStore:
         for part in chunks(sorted(by_slug)):
             query = select(channels.c.slug, channels.c.label).where(channels.c.slug.in_(part))
             there |= {row.slug: row.label for row in self.connection.execute(query)}
-        missing = [one for slug, one in by_slug.items() if slug not in there]
+        there |= {slug: label for slug, (label, _) in self.marks.labels.items() if slug in there}
+        missing = [one for slug, one in sorted(by_slug.items()) if slug not in there]
         if missing:
             insert_missing(self.connection, channels, [_new_row(one) for one in missing])
             for part in chunks([one.slug for one in missing]):
@@ -87,7 +92,7 @@ class ChannelStore:
             if slug in there and one.kind in _NAMED and _rank(one.label) > _rank(there[slug])
         }
         for slug, label in better.items():
-            self._relabel(slug, label, by_slug[slug].definition)
+            self.relabel(slug, label, by_slug[slug].definition)
         if missing or better:
             self.note_listing()
 
@@ -97,22 +102,8 @@ class ChannelStore:
         for one in self.channels():
             new = by_slug.get(one.slug)
             if new is not None and (new.label, new.definition) != (one.label, one.definition):
-                self._relabel(one.slug, new.label, new.definition)
+                self.relabel(one.slug, new.label, new.definition)
                 self.note_listing()
-
-    def _relabel(self, slug: str, label: str, definition: str) -> None:
-        self.connection.execute(
-            update(channels)
-            .where(channels.c.slug == slug)
-            .values(label=label, definition=definition)
-        )
-        self.mark_whole([slug])
-
-    def note_listing(self) -> None:
-        """Note that the list of all feeds has to be written."""
-        query = select(facts.c.value).where(facts.c.name == LISTED)
-        count = int(self.connection.scalar(query) or 0)
-        upsert(self.connection, facts, [{"name": LISTED, "value": str(count + 1)}])
 
     # --- members ----------------------------------------------------------------------------
 
@@ -152,8 +143,7 @@ class ChannelStore:
         ]
         insert_missing(self.connection, sequence, rows)
         self.mark_dirty({slug for slug, _ in new})
-        moved = [(slug, place) for (slug, _), place in (left | back).items()]
-        self._mark_places(moved)
+        self.mark_places((*key, place) for key, place in (left | back).items())
         # What holds nothing any more is dropped when its head is looked at.
         self.mark_dirty({slug for slug, _ in left})
 
@@ -177,110 +167,35 @@ class ChannelStore:
 
     def _set_member(self, keys: Sequence[tuple[str, str]], member: int) -> None:
         statement = update(sequence).where(*_PLACE).values(member=member)
-        self._each(statement, keys)
+        self.each(statement, keys)
 
     def _never_joined(self, keys: Sequence[tuple[str, str]]) -> None:
-        self._each(delete(sequence).where(*_PLACE), keys)
-
-    def _each(self, statement: Update | Delete, keys: Collection[tuple[str, Any]]) -> None:
-        """Run a statement for every key; of a list of pairs SQLite would read the whole table."""
-        if keys:
-            rows = [{"of": slug, "which": which} for slug, which in sorted(keys)]
-            self.connection.execute(statement, rows)
+        self.each(delete(sequence).where(*_PLACE), keys)
 
     # --- what waits to be written -----------------------------------------------------------
 
-    def mark_dirty(self, slugs: Collection[str]) -> None:
-        """Note that the heads of those channels have to be written; others are not there."""
-        for part in chunks(sorted(slugs)):
-            self.connection.execute(
-                update(channels).where(channels.c.slug.in_(part)).values(dirty=channels.c.dirty + 1)
-            )
-
-    def mark_whole(self, slugs: Collection[str] | None = None) -> None:
-        """Note that heads and archive pages of those channels, or of all, have to be written."""
-        for table in (channels, pages):
-            statement = update(table).values(dirty=table.c.dirty + 1)
-            if slugs is None:
-                self.connection.execute(statement)
-                continue
-            for part in chunks(sorted(slugs)):
-                self.connection.execute(statement.where(table.c.slug.in_(part)))
-
-    def mark_articles_dirty(self, article_ids: Sequence[str]) -> None:
-        """Note that something these articles' entries show has changed, wherever they stand."""
-        for part in chunks(article_ids):
-            rows = self.connection.execute(
-                select(sequence.c.slug, sequence.c.position).where(
-                    sequence.c.article_id.in_(part), sequence.c.member == 1
-                )
-            )
-            self._mark_places([(row.slug, row.position) for row in rows])
-
-    def _mark_places(self, places: Collection[tuple[str, int | None]]) -> None:
-        """Mark the documents that hold those positions of channels."""
-        numbering: dict[str, tuple[int, int]] = {}
-        for part in chunks(sorted({slug for slug, _ in places})):
-            query = select(channels.c.slug, channels.c.entries, channels.c.closed)
-            rows = self.connection.execute(query.where(channels.c.slug.in_(part)))
-            numbering |= {row.slug: (row.entries, row.closed) for row in rows}
-        heads: set[str] = set()
-        closed: set[tuple[str, int]] = set()
-        for slug, position in places:
-            entries, count = numbering.get(slug, (0, 0))
-            if position is None or position > entries * count:
-                heads.add(slug)
-            else:
-                closed.add((slug, (position - 1) // entries + 1))
-        self.mark_dirty(heads)
-        self.mark_pages_dirty(closed)
-
-    def mark_pages_dirty(self, keys: Collection[tuple[str, int]]) -> None:
-        """Note that those archive pages (slug and number) have to be written."""
-        statement = update(pages).where(
-            pages.c.slug == bindparam("of"), pages.c.number == bindparam("which")
-        )
-        self._each(statement.values(dirty=pages.c.dirty + 1), keys)
-
     def dirty_channels(self) -> list[tuple[Channel, int]]:
         """Return channels whose heads wait to be written, each with its mark."""
+        self.settle()
         query = channel_rows().where(channels.c.dirty > channels.c.clean)
         return [(to_channel(row), row.dirty) for row in self.connection.execute(query)]
 
-    def dirty_pages(self) -> list[tuple[str, int, int]]:
-        """Return slug, number and mark of archive pages that wait, the oldest first."""
-        rows = self.connection.execute(
-            select(pages)
-            .where(pages.c.dirty > pages.c.clean)
-            .order_by(pages.c.slug, pages.c.number)
-        )
-        return [(row.slug, row.number, row.dirty) for row in rows]
+    def try_dropping(self) -> bool:
+        """Take leave to drop channels until the end of the transaction; False: some are being filled.
 
-    def mark_clean(self, marks: Mapping[str, int]) -> None:
-        """Note that heads show the state of those marks; a later mark stays dirty."""
-        for slug, mark in sorted(marks.items()):
-            self.connection.execute(
-                update(channels)
-                .where(channels.c.slug == slug, channels.c.clean < mark)
-                .values(clean=mark)
-            )
+        Whoever makes sure that channels are there keeps them from going until its own end.
+        """
+        return not is_shared(self.connection) or try_lock_until_commit(self.connection, _FILLING)
 
-    def mark_pages_clean(self, marks: Mapping[tuple[str, int], int]) -> None:
-        """Note that archive pages show the state of those marks; a later mark stays dirty."""
-        for (slug, number), mark in sorted(marks.items()):
-            self.connection.execute(
-                update(pages)
-                .where(pages.c.slug == slug, pages.c.number == number, pages.c.clean < mark)
-                .values(clean=mark)
-            )
+    def await_dropping(self) -> None:
+        """Take that leave; the first thing in a transaction, so that nobody waits for its rows."""
+        if is_shared(self.connection):
+            lock_until_commit(self.connection, _FILLING)
 
-    def count_waiting(self) -> int:
-        """Return how many feeds and archive pages wait to be written."""
-        total = 0
-        for table in (channels, pages):
-            query = select(func.count()).where(table.c.dirty > table.c.clean)
-            total += self.connection.scalar(query) or 0
-        return total
+    def keep_channels(self) -> None:
+        """Let nobody drop channels until the end of the transaction; they may be filled."""
+        if is_shared(self.connection):
+            share_until_commit(self.connection, _FILLING)
 
 
 def channel_rows() -> Any:

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, case, delete, select, update
+from sqlalchemy import Connection, Row, case, delete, func, select, update
 
 from feedsvc.model import Article, FeedItem, Snapshot, Topic, Verdict
-from feedsvc.storage.dialect import chunks, upsert
-from feedsvc.storage.feed_tables import article_topics, feed_files, mended, topics
+from feedsvc.storage.dialect import chunks, is_shared, upsert
+from feedsvc.storage.feed_tables import (
+    article_topics,
+    channels,
+    feed_files,
+    mended,
+    pages,
+    topics,
+)
 from feedsvc.storage.store_captures import to_snapshot
 from feedsvc.storage.store_topics import to_topic
 from feedsvc.storage.tables import articles, facts, snapshots
+
+FILES_CHANGED = "feedsvc_files"
+"""Under this name PostgreSQL tells web servers which files changed, one name a line."""
+EVERY_FILE = "*"
+LONGEST_NOTE = 7900
+"""PostgreSQL takes 8,000 bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +121,7 @@ class FeedStore:
         return {row.name: _to_file(row) for row in rows}
 
     def put_feed_files(self, written: Mapping[str, FeedFile], *, now: datetime) -> None:
-        """Record files that were written; none of them is doomed any more."""
+        """Record files that were written; none of them is doomed any more, unless it says so."""
         upsert(
             self.connection,
             feed_files,
@@ -120,7 +133,7 @@ class FeedStore:
                     "written": now,
                     "slug": file.slug,
                     "page": file.page,
-                    "doomed": 0,
+                    "doomed": int(file.doomed),
                 }
                 for name, file in sorted(written.items())
             ],
@@ -132,13 +145,45 @@ class FeedStore:
             update(feed_files).where(feed_files.c.slug.is_not(None)).values(doomed=1)
         )
 
-    def doomed_files(self, *, limit: int) -> list[str]:
-        """Return names of files that nothing needs."""
-        query = select(feed_files.c.name).where(feed_files.c.doomed == 1)
-        return list(self.connection.scalars(query.order_by(feed_files.c.name).limit(limit)))
+    def doomed_files(self, *, limit: int, after: str = "") -> dict[str, str]:
+        """Return names of files that nothing needs, each with its channel's slug, in order.
+
+        What a channel needs is known only once all of its documents are written.
+        """
+        heads = select(channels.c.slug).where(
+            channels.c.slug == feed_files.c.slug, channels.c.dirty > channels.c.clean
+        )
+        closed = select(pages.c.slug).where(
+            pages.c.slug == feed_files.c.slug, pages.c.dirty > pages.c.clean
+        )
+        rows = self.connection.execute(
+            select(feed_files.c.name, feed_files.c.slug)
+            .where(feed_files.c.doomed == 1, feed_files.c.name > after)
+            .where(~heads.exists(), ~closed.exists())
+            .order_by(feed_files.c.name)
+            .limit(limit)
+        )
+        return {row.name: row.slug or "" for row in rows}
+
+    def tell_files(self, names: Collection[str]) -> None:
+        """Tell whoever serves them that files were written or removed, once this is committed."""
+        if names and is_shared(self.connection):
+            payload = "\n".join(sorted(names))
+            said = payload if len(payload) < LONGEST_NOTE else EVERY_FILE
+            self.connection.execute(select(func.pg_notify(FILES_CHANGED, said)))
+
+    def file_versions(self, names: Sequence[str]) -> dict[str, tuple[str, datetime]]:
+        """Return SHA-256 of those files and when they were written, by name."""
+        found: dict[str, tuple[str, datetime]] = {}
+        query = select(feed_files.c.name, feed_files.c.sha256, feed_files.c.written)
+        for part in chunks(names):
+            rows = self.connection.execute(query.where(feed_files.c.name.in_(part)))
+            found |= {row.name: (row.sha256, row.written) for row in rows}
+        return found
 
     def drop_feed_files(self, names: Sequence[str]) -> None:
         """Forget files that were removed."""
+        self.tell_files(names)
         for part in chunks(names):
             self.connection.execute(delete(feed_files).where(feed_files.c.name.in_(part)))
 
@@ -163,6 +208,10 @@ class FeedStore:
     def set_fact(self, name: str, value: str) -> None:
         """Remember something about the whole site."""
         upsert(self.connection, facts, [{"name": name, "value": value}])
+
+    def forget_fact(self, name: str) -> None:
+        """Forget a value by its name."""
+        self.connection.execute(delete(facts).where(facts.c.name == name))
 
 
 def _to_file(row: Row[Any]) -> FeedFile:

@@ -45,6 +45,10 @@ class IndexStore:
         """Return how many articles are not in the index as they are."""
         return self.connection.scalar(select(func.count()).select_from(unindexed)) or 0
 
+    def awaits_index(self) -> bool:
+        """Tell whether any article is not in the index as it is."""
+        return self.connection.scalar(select(unindexed.c.article_id).limit(1)) is not None
+
     def index_some(self, *, limit: int) -> int:
         """Bring so many articles into the index as they are; return how many that were."""
         ids = list(self.connection.scalars(select(unindexed.c.article_id).limit(limit)))

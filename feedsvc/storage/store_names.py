@@ -186,14 +186,17 @@ class NameStore(ChannelStore):
                 found.setdefault(row.slug, []).append(row.token)
         return found
 
-    def drop_shares(self, tokens: Collection[str]) -> None:
-        """Take private addresses back; their files go with the next publication."""
+    def drop_shares(self, tokens: Collection[str]) -> list[str]:
+        """Take private addresses back; return their files, which nothing needs any more."""
+        doomed: list[str] = []
         for token in sorted(tokens):
             self.connection.execute(delete(shares).where(shares.c.token == token))
             first = f"{PRIVATE}{token}/"
-            self.connection.execute(
+            doomed += self.connection.scalars(
                 update(feed_files)
                 # `0` follows `/`.
                 .where(feed_files.c.name >= first, feed_files.c.name < f"{first[:-1]}0")
                 .values(doomed=1)
+                .returning(feed_files.c.name)
             )
+        return doomed

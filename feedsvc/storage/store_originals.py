@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, func, or_, select
 
 from feedsvc.model import Change, Difference, Original, OriginalState
-from feedsvc.storage.dialect import chunks, upsert
+from feedsvc.storage.dialect import among, chunks, is_shared, upsert
 from feedsvc.storage.tables import articles, changes, originals
 
 
@@ -25,9 +25,7 @@ class OriginalStore:
         """Return how those originals are, by article id."""
         found: dict[str, Original] = {}
         for part in chunks(sorted(article_ids)):
-            rows = self.connection.execute(
-                select(originals).where(originals.c.article_id.in_(part))
-            )
+            rows = self.connection.execute(_ORIGINALS[is_shared(self.connection)], {"ids": part})
             found |= {row.article_id: _to_original(row) for row in rows}
         return found
 
@@ -62,10 +60,17 @@ class OriginalStore:
         """Return how many originals of published articles are in which of those states."""
         named = list(map(str, states))
         counting = select(originals.c.state, func.count()).group_by(originals.c.state)
-        rows = self.connection.execute(counting.where(originals.c.state.in_(named)))
-        counted = dict.fromkeys(named, 0) | {row[0]: row[1] for row in rows}
         # Those of withdrawn articles, which are few, stay.
         withdrawn = select(articles.c.id).where(articles.c.withdrawn.is_not(None))
+        those = counting.where(originals.c.state.in_(named))
+        at_once = self.connection.dialect.name != "sqlite"
+        if at_once:
+            those = those.where(originals.c.article_id.not_in(withdrawn))
+        counted = dict.fromkeys(named, 0) | {
+            row[0]: row[1] for row in self.connection.execute(those)
+        }
+        if at_once:
+            return counted
         for part in chunks(list(self.connection.scalars(withdrawn))):
             for row in self.connection.execute(counting.where(originals.c.article_id.in_(part))):
                 if row[0] in counted:
@@ -120,6 +125,12 @@ class OriginalStore:
             query.order_by(changes.c.at.desc(), changes.c.id.desc()).limit(limit)
         )
         return [_to_change(row) for row in rows]
+
+
+_ORIGINALS = {
+    shared: select(originals).where(among(originals.c.article_id, "ids", shared=shared))
+    for shared in (False, True)
+}
 
 
 def _row(value: Any) -> dict[str, Any]:

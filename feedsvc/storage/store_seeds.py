@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, bindparam, delete, func, select, update
 
 from feedsvc.model import FileStamp, SeedRecord, SeedState
 from feedsvc.storage.dialect import chunks, upsert
-from feedsvc.storage.tables import seeds
+from feedsvc.storage.tables import articles, seeds
 
 _MASK = (1 << 63) - 1
 """Inodes may use 64 bits, a database's integers have a sign."""
@@ -70,6 +70,23 @@ class SeedStore:
             )
             or 0
         )
+
+    def seed_names(self, *, after: str, limit: int) -> list[str]:
+        """Return the names of seeds known, in the database's order, from that one on."""
+        query = select(seeds.c.name).where(seeds.c.name > after)
+        return list(self.connection.scalars(query.order_by(seeds.c.name).limit(limit)))
+
+    def seeds_without_url(self, names: Sequence[str]) -> dict[str, SeedRecord]:
+        """Return those seeds that are known to hold an article without a URL."""
+        found: dict[str, SeedRecord] = {}
+        for part in chunks(names):
+            query = (
+                select(seeds)
+                .join(articles, articles.c.id == seeds.c.article_id)
+                .where(seeds.c.name.in_(part), articles.c.url_key.is_(None))
+            )
+            found |= {row.name: _record(row) for row in self.connection.execute(query)}
+        return found
 
     def seeds_below(self, folders: Iterable[str]) -> list[str]:
         """Return the names of the seeds known inside those folders."""

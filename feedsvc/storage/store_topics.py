@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, and_, delete, func, select, update
+from sqlalchemy import Connection, Row, Table, delete, func, select, update
 
 from feedsvc.model import ALL, Topic, TopicCount, TopicScore, TopicSource
 from feedsvc.storage.dialect import chunks, insert_missing, upsert
@@ -21,6 +21,7 @@ from feedsvc.storage.feed_tables import (
     topic_choices,
     topics,
 )
+from feedsvc.storage.store_captures import withdrawn_ids
 from feedsvc.storage.store_channels import EVERYTHING, SORTED, topic_channel
 from feedsvc.storage.store_index import await_index
 from feedsvc.storage.store_names import NameStore
@@ -42,6 +43,7 @@ class TopicStore(NameStore, SequenceStore):
         """
         if not scores:
             return
+        self.keep_channels()
         old = [article for article in scores if article not in fresh]
         for part in chunks(old):
             self.connection.execute(
@@ -72,9 +74,9 @@ class TopicStore(NameStore, SequenceStore):
 
     def ensure_topics(self, wanted: Iterable[Topic]) -> None:
         """Make sure that a row, and a channel, stands for each of those topics."""
-        there = list(wanted)
-        insert_missing(self.connection, topics, [_row(topic) for topic in there])
+        there = sorted(wanted, key=lambda one: one.slug)
         self.ensure_channels(map(topic_channel, there))
+        insert_missing(self.connection, topics, [_row(topic) for topic in there])
 
     def relabel_topics(self, wanted: Mapping[str, Topic]) -> bool:
         """Bring labels and addresses of topics in use up to date; tell whether any changed."""
@@ -189,12 +191,12 @@ class TopicStore(NameStore, SequenceStore):
 
     def topic_counts(self) -> list[TopicCount]:
         """Return topics in use with how many published articles each holds, the largest first."""
-        held = and_(articles.c.id == article_topics.c.article_id, articles.c.withdrawn.is_(None))
+        shown = article_topics.c.article_id.not_in(withdrawn_ids())
         held_by = func.count().label("held_by")
         rows = self.connection.execute(
             select(topics, held_by)
             .join(article_topics, article_topics.c.slug == topics.c.slug)
-            .join(articles, held)
+            .where(shown)
             .group_by(*topics.c)
             .order_by(held_by.desc(), topics.c.slug)
         )

@@ -29,13 +29,19 @@ from feedsvc.storage.feed_tables import shares as shares
 from feedsvc.storage.feed_tables import tombstones as tombstones
 from feedsvc.storage.feed_tables import topic_choices as topic_choices
 from feedsvc.storage.feed_tables import topics as topics
+from feedsvc.storage.fleet_tables import failed_tasks as failed_tasks
+from feedsvc.storage.fleet_tables import host_places as host_places
+from feedsvc.storage.fleet_tables import hosts as hosts
+from feedsvc.storage.fleet_tables import staged_seeds as staged_seeds
+from feedsvc.storage.fleet_tables import tallies as tallies
+from feedsvc.storage.fleet_tables import workers as workers
 from feedsvc.storage.push_tables import push_counts as push_counts
 from feedsvc.storage.push_tables import pushes as pushes
 from feedsvc.storage.push_tables import subscriptions as subscriptions
 from feedsvc.storage.search_tables import documents as documents
 from feedsvc.storage.search_tables import unindexed as unindexed
 
-HEAD = "0008"
+HEAD = "0010"
 """The migration that this schema is; a test holds it to `migrations/versions`."""
 
 
@@ -65,6 +71,14 @@ Index(
     postgresql_where=seeds.c.state != "loaded",
 )
 
+# So are those of which there is something to say.
+Index(
+    "ix_seeds_told",
+    seeds.c.since,
+    sqlite_where=seeds.c.reason.is_not(None),
+    postgresql_where=seeds.c.reason.is_not(None),
+)
+
 articles = Table(
     "articles",
     metadata,
@@ -84,8 +98,9 @@ articles = Table(
 )
 # Only the few that are: SQLite would else go through it for all that are not.
 Index(
-    "ix_articles_withdrawn",
+    "ix_articles_withdrawn_id",
     articles.c.withdrawn,
+    articles.c.id,
     sqlite_where=articles.c.withdrawn.is_not(None),
     postgresql_where=articles.c.withdrawn.is_not(None),
 )
@@ -131,6 +146,7 @@ captures = Table(
     # How many looks went before: which interval of the schedule is next.
     Column("step", Integer, nullable=False, server_default="0"),
     Index("ix_captures_purpose_due", "purpose", "due"),
+    Index("ix_captures_purpose_host_due", "purpose", "host", "due"),
 )
 
 # Leased rows are few; what a dead process still holds is looked for at every run.

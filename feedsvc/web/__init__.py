@@ -30,6 +30,7 @@ from feedsvc.web.images import Images
 from feedsvc.web.listing import Counts
 from feedsvc.web.memento import Mementos
 from feedsvc.web.pages import SitePages
+from feedsvc.web.patience import Patience
 from feedsvc.web.pictures import Pictures
 from feedsvc.web.rendering import environment
 from feedsvc.web.replay import Replay
@@ -51,7 +52,7 @@ def create_app(runtime: Runtime) -> ASGIApp:
     answered: Counter[int] = Counter()
     router = _router(runtime, answered, prefix=prefix)
     hosts = configured_hosts(runtime.site.base_url, runtime.settings.web.host)
-    feeds = feed_cache(SecurityHeaders(router), runtime, answered, prefix=prefix)
+    feeds = feed_cache(SecurityHeaders(Patience(router)), runtime, answered, prefix=prefix)
     admin: Admin | None = router.state.admin
     return Door(
         feeds,

@@ -32,6 +32,9 @@ from feedsvc.web.answers import Pages, answer
 from feedsvc.web.errors import PROBLEM
 from feedsvc.web.fair_use import Clients
 from feedsvc.web.reception import MOST_BYTES
+from feedsvc.web.seeds_api import METHODS as SEED_METHODS
+from feedsvc.web.seeds_api import PATH as SEEDS
+from feedsvc.web.seeds_api import SeedsApi
 from feedsvc.web.sessions import FOLDER as SESSIONS
 from feedsvc.web.sessions import Sessions, configured_token
 from feedsvc.web.tasks import QueueFull, Task, Tasks
@@ -87,6 +90,7 @@ class Admin:
         self._pages = AdminPages(runtime, pages, tasks, prefix=prefix, live=live)
         self._streams = 0
         self.most_uploaded = min(runtime.settings.seeds.max_size, MOST_UPLOADED)
+        self._seeds = SeedsApi(runtime, tasks, prefix=prefix, most=self.most_uploaded)
 
     def routes(self) -> list[Route]:
         """Return every address below /admin."""
@@ -107,12 +111,14 @@ class Admin:
             route("/admin/api/{action}", self._called, "POST", api=True),
             route("/admin/api/{rest:path}", self._nothing, *METHODS, api=True),
             route("/admin/{action}", self._sent, "GET", "POST"),
+            route(SEEDS + "{name:path}", self._seeds.answer, *SEED_METHODS, api=True),
         ]
 
     def largest(self, target: bytes) -> int:
         """Return how many bytes a request for a target may have."""
         path = target.removeprefix(self._prefix.encode())
-        return self.most_uploaded + _AROUND if path.startswith(b"/admin/") else MOST_BYTES
+        takes_files = path.startswith((b"/admin/", SEEDS.encode()))
+        return self.most_uploaded + _AROUND if takes_files else MOST_BYTES
 
     def sees(self, request: Request) -> bool:
         """Tell whether whoever asks may see what only the admin may."""

@@ -74,16 +74,16 @@ async def read_fields(request: Request, *, most_file: int) -> Fields:
     content_type = request.headers.get("content-type", "")
     kind = content_type.partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
-        body = await _body(request, most_file + MULTIPART_BYTES)
+        body = await read_body(request, most_file + MULTIPART_BYTES)
         return _multipart(body, content_type, most_file=most_file)
     if kind in _PLAIN:
-        body = await _body(request, most_file)
+        body = await read_body(request, most_file)
         return Fields(file=File(request.query_params.get("name", ""), body))
     if kind == "application/x-www-form-urlencoded":
-        return Fields(_form(await _body(request, MOST_BYTES)))
+        return Fields(_form(await read_body(request, MOST_BYTES)))
     if kind == "application/json":
-        return Fields(_json(await _body(request, MOST_BYTES)))
-    if not kind and not await _body(request, 0):
+        return Fields(_json(await read_body(request, MOST_BYTES)))
+    if not kind and not await read_body(request, 0):
         return Fields()
     raise Refused(
         415,
@@ -93,7 +93,8 @@ async def read_fields(request: Request, *, most_file: int) -> Fields:
     )
 
 
-async def _body(request: Request, most: int) -> bytes:
+async def read_body(request: Request, most: int) -> bytes:
+    """Return at most so many bytes. Raises Refused: 400, 408 or 413."""
     declared = request.headers.get("content-length", "0")
     # Thousands of digits are a number that takes long to read.
     if not declared.isdecimal() or len(declared) > 18 or int(declared) > most:

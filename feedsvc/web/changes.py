@@ -216,7 +216,8 @@ class ChangePages:
         )
 
     def _has_feed(self, kind: ChannelKind) -> bool:
-        return self._runtime.feeds.path(f"{kind}.atom").exists()
+        with self._runtime.database.reading() as store:
+            return bool(store.known_files([f"{kind}.atom"]))
 
 
 def _from(request: Request) -> str:

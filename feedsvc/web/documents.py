@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from collections import OrderedDict
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from hashlib import sha256
-from pathlib import Path
+from typing import Protocol
 
+from feedsvc.publish.keeping import keeping
 from feedsvc.publish.packing import IDENTITY, PACKERS, strong_tag
 from feedsvc.web.conditional import http_date
 from feedsvc.web.door import SECURITY_HEADERS, Headers
@@ -23,9 +22,6 @@ CORS: Headers = [
 
 LARGE = 256 << 10
 """Files from this size on are read and packed in a thread: others must not wait for them."""
-
-ARCHIVE_SECONDS = 86400
-"""A closed page changes when its successor closes or an article in it is edited: rarely, so a day."""
 
 OPENED = frozenset({"rss", "atom"})
 """Formats that browsers show as source text under their own media types."""
@@ -58,7 +54,7 @@ class Packed:
         self.body: bytes | None = None
         """None until it is packed."""
         self.counted = False
-        """Whether Documents knows what the body takes."""
+        """Whether Memory knows what the body takes."""
 
     def pack(self) -> bytes:
         """Return the body; any thread may call it, twice does no harm."""
@@ -149,7 +145,7 @@ class Document:
         self.modified = modified
         self.digest = sha256(body).digest()
         self.size = len(body)
-        """Bytes it takes in memory, as far as Documents has counted them."""
+        """Bytes it takes in memory, as far as Memory has counted them."""
         self.opens = opens
         self._common = common
         self._packed: dict[str, Packed] = {}
@@ -189,17 +185,11 @@ class Document:
         return self._packed.setdefault(coding, Packed(self.body, coding))
 
 
-class Documents:
-    """The feeds folder in memory: what was asked for lately, at most ``budget`` bytes of it.
-
-    Every look asks the file system for the file's stamp (about 2 µs), so that a document
-    written by another process is served from the next request on, and a name without a file
-    takes no memory.
-    """
+class Memory:
+    """Documents that were asked for lately, at most ``budget`` bytes of them."""
 
     def __init__(
         self,
-        path: Callable[[str], Path],
         *,
         link: str,
         max_age: int,
@@ -207,87 +197,33 @@ class Documents:
         budget: int = 64 << 20,
         now: Callable[[], datetime],
     ) -> None:
-        """Serve ``path(name)``; ``link`` + name is a document's own URL, ``max_age`` in seconds.
+        """``link`` + name is a document's own URL, ``max_age`` in seconds.
 
         ``hubs`` are the WebSub hubs that are told when a public feed changes.
         """
-        self._path = path
         self._link = link
         self._max_age = max_age
         self._hubs = hubs
         self._budget = budget
         self._now = now
-        self._held: OrderedDict[str, Document] = OrderedDict()
+        self.held: OrderedDict[str, Document] = OrderedDict()
+        """By name, what was asked for last at the end."""
         self.size = 0
         """Bytes held."""
 
-    def held(self, name: str) -> Document | None:
-        """Return what is held, without a look at the file."""
-        return self._held.get(name)
-
-    @staticmethod
-    def is_large(stamp: Stamp) -> bool:
-        """Tell whether reading the file would keep others waiting."""
-        return stamp[0] >= LARGE
-
-    def current(self, name: str) -> Document | None:
-        """Return what is held if the file still is the same; only asks the file system."""
-        held = self._held.get(name)
-        if held is None:
-            return None
-        try:
-            found = os.lstat(held.path)
-        except OSError:
-            return None
-        if held.stamp != (found.st_size, found.st_mtime_ns, found.st_ino):
-            return None
-        self._held.move_to_end(name)
-        return held
-
-    def look(self, name: str) -> tuple[Document | None, Stamp | None]:
-        """Return what is held and the file's stamp now, None if there is no such file.
-
-        If the stamps agree the document is current. Raises OSError if the file system does
-        not answer and nothing is held.
-        """
-        held = self._held.get(name)
-        try:
-            found = os.lstat(held.path if held else self._path(name))
-        except (FileNotFoundError, NotADirectoryError, ValueError):
-            self._forget(name)
-            return None, None
-        except OSError:
-            if held is None:
-                raise
-            return held, held.stamp
-        if not stat.S_ISREG(found.st_mode):
-            return None, None
-        if held is not None:
-            self._held.move_to_end(name)
-        return held, (found.st_size, found.st_mtime_ns, found.st_ino)
-
-    def read(self, name: FeedName) -> Document | None:
-        """Read the file, None if it is gone; changes nothing, so any thread may call."""
-        path = self._path(name.path)
-        try:
-            body, stamp = _read(path)
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        return self._document(name, str(path), body, stamp)
-
     def keep(self, name: str, document: Document | None) -> None:
         """Hold ``document`` in place of what was held under that name."""
-        self._forget(name)
+        self.forget(name)
         if document is None:
             return
-        self._held[name] = document
+        self.held[name] = document
         self.size += document.size
         self._shrink()
 
     def grown(self, document: Document, variant: Variant) -> None:
         """Count what a coding that was packed has added."""
         packed = variant.packed
-        if packed.body is None or packed.counted or self._held.get(document.name) is not document:
+        if packed.body is None or packed.counted or self.held.get(document.name) is not document:
             return
         packed.counted = True
         if packed.body is not document.body:
@@ -295,21 +231,25 @@ class Documents:
             self.size += len(packed.body)
             self._shrink()
 
-    def _shrink(self) -> None:
-        while self.size > self._budget:
-            self._forget(next(iter(self._held)))
-
-    def _forget(self, name: str) -> None:
-        if held := self._held.pop(name, None):
+    def forget(self, name: str) -> None:
+        """Hold nothing under that name."""
+        if held := self.held.pop(name, None):
             self.size -= held.size
 
-    def _document(self, name: FeedName, path: str, body: bytes, stamp: Stamp) -> Document:
-        held = self._held.get(name.path)
+    def _shrink(self) -> None:
+        while self.size > self._budget:
+            self.forget(next(iter(self.held)))
+
+    def document(
+        self, name: FeedName, body: bytes, *, written: datetime, path: str = "", stamp: Stamp
+    ) -> Document:
+        """Return a document with its headers; changes nothing, so any thread may call."""
+        held = self.held.get(name.path)
         if held is not None and held.body == body:
             modified = held.modified  # touched or written again: Last-Modified follows the bytes
         else:
             # RFC 9110 §8.8.2.1: never later than the answer's own date.
-            modified = min(datetime.fromtimestamp(stamp[1] // 1_000_000_000, UTC), self._now())
+            modified = min(written.replace(microsecond=0), self._now())
         common = self._headers(name, modified)
         opens = name.format in OPENED
         return Document(
@@ -321,11 +261,12 @@ class Documents:
         links = [f'<{self._link}{name.path}>; rel="self"; type="{plain}"']
         if name.pushed:
             links += [f'<{hub}>; rel="hub"' for hub in self._hubs]
+        cached = keeping(archive=name.archive, private=name.private, max_age=self._max_age)
         unlisted = [(b"x-robots-tag", b"noindex")] if name.private else []
         vary = b"Accept-Encoding, Sec-Fetch-Dest" if name.format in OPENED else b"Accept-Encoding"
         return [
             (b"content-type", name.media_type.encode()),
-            (b"cache-control", self._keeping(name).encode()),
+            (b"cache-control", cached.encode()),
             (b"last-modified", http_date(modified).encode()),
             (b"vary", vary),
             (b"link", ", ".join(links).encode("ascii", "ignore")),
@@ -334,17 +275,19 @@ class Documents:
             *_SECURITY,
         ]
 
-    def _keeping(self, name: FeedName) -> str:
-        if name.private:
-            # The reader itself may keep it, or there would be no 304; but it asks each time, so
-            # that a share ends when it is revoked, and no proxy ever has a copy.
-            return "private, no-cache"
-        return f"public, max-age={ARCHIVE_SECONDS if name.archive else self._max_age}"
 
+class Shelf(Protocol):
+    """Where documents are served from: a folder, or an object store."""
 
-def _read(path: Path) -> tuple[bytes, Stamp]:
-    # A link or a FIFO under a feed's name is not a feed, and must not block the server.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as file:
-        found = os.fstat(descriptor)
-        return file.read(), (found.st_size, found.st_mtime_ns, found.st_ino)
+    memory: Memory
+
+    def current(self, name: str) -> Document | None:
+        """Return what is held if it is current, at once; None if that takes more."""
+        ...
+
+    async def find(self, name: FeedName) -> Document | None:
+        """Return a document as it is now, None if there is none.
+
+        Where that cannot be found out, what is held; raise OSError if nothing is.
+        """
+        ...

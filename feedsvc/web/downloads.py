@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import IO
 
 from starlette.exceptions import HTTPException
@@ -71,8 +73,7 @@ class Downloads:
         self, snapshot: Snapshot, part: tuple[int, int] | None, headers: dict[str, str]
     ) -> Response:
         first, last = part or (0, snapshot.size - 1)
-        file = self._open(snapshot)
-        file.seek(first)
+        file = self._open(snapshot, first)
         headers |= {
             "content-length": str(last - first + 1),
             "content-disposition": f'attachment; filename="{_filename(snapshot)}"',
@@ -81,13 +82,13 @@ class Downloads:
             headers["content-range"] = f"bytes {first}-{last}/{snapshot.size}"
         return BlobResponse(file, last - first + 1, status=206 if part else 200, headers=headers)
 
-    def _open(self, snapshot: Snapshot) -> IO[bytes]:
-        try:
-            size = self._runtime.archive.size(snapshot.key)
-            if size == snapshot.size:
-                return self._runtime.archive.open(snapshot.key)
-        except NotFound:
-            pass
+    def _open(self, snapshot: Snapshot, first: int) -> IO[bytes]:
+        with suppress(NotFound):
+            file = self._runtime.archive.open(snapshot.key, at=first)
+            if file.seek(0, os.SEEK_END) == snapshot.size:
+                file.seek(first)
+                return file
+            file.close()
         # Other bytes must not go out under the digest of the ones recorded.
         raise HTTPException(404, _LOST)
 

@@ -26,7 +26,7 @@ _SENTENCES = {
     404: "There is nothing under this address.",
     405: "This address can be read, with GET or HEAD, and nothing else.",
     500: "The fault is on this side and has been logged. Please try again later.",
-    503: "The database does not answer. The feeds are still served; please try again later.",
+    503: "The database or the archive does not answer. The feeds are still served; please try again later.",
 }
 _OWN_WORDS = frozenset({400, 404, 410, 416, 500})
 """Where the endpoint knows better than this table what is wrong."""

@@ -11,13 +11,14 @@ import anyio
 import anyio.to_thread
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from feedsvc.errors import Temporary
 from feedsvc.publish.packing import OFFERED
 from feedsvc.web.conditional import chosen_coding, unchanged
-from feedsvc.web.documents import CORS, Document, Documents, Variant
+from feedsvc.web.documents import CORS, Document, Shelf, Variant
 from feedsvc.web.door import Fields, Headers, QuickAnswer, say
 from feedsvc.web.fair_use import Clients, FairUse
 from feedsvc.web.former import Elsewhere, nowhere
-from feedsvc.web.names import FeedName, feed_name
+from feedsvc.web.names import feed_name
 
 ROOT = "/feeds/"
 _ALLOWED = b"GET, HEAD, OPTIONS"
@@ -33,12 +34,12 @@ _PREFLIGHT: Headers = [
 
 
 class FeedCache:
-    """Answer requests for feeds from ``documents``; pass all others on to ``app``."""
+    """Answer requests for feeds from ``shelf``; pass all others on to ``app``."""
 
     def __init__(
         self,
         app: ASGIApp,
-        documents: Documents,
+        shelf: Shelf,
         answered: Counter[int],
         *,
         prefix: str = "",
@@ -52,7 +53,8 @@ class FeedCache:
         ``fair_use`` is None where everybody may ask as often as they like.
         """
         self._app = app
-        self._documents = documents
+        self._shelf = shelf
+        self._held = shelf.memory.held
         self._prefix = prefix
         self._before = {b"", prefix.encode()}
         self._loading = anyio.Lock()
@@ -67,7 +69,7 @@ class FeedCache:
     def quick(self, target: bytes, fields: Fields, peer: str) -> QuickAnswer | None:
         """Answer a GET at once: status, headers as HTTP/1.1 writes them, body.
 
-        None if that takes more than memory and one look at the file: everything else, mistakes
+        None if that takes more than memory and, in a folder, one look: everything else, mistakes
         included, is for ``__call__``. Both give the same answer.
         """
         before, found, name = target.partition(b"/feeds/")
@@ -95,8 +97,8 @@ class FeedCache:
         """
         checked = self._checked
         if name in checked:
-            return self._documents.held(name)
-        document = self._documents.current(name)
+            return self._held.get(name)
+        document = self._shelf.current(name)
         if document is not None:
             if not checked:
                 asyncio.get_running_loop().call_soon(checked.clear)
@@ -117,39 +119,14 @@ class FeedCache:
         rest, head = path[len(ROOT) :], method == "HEAD"
         name = feed_name(rest)
         try:
-            document = await self._current(name) if name else None
+            document = await self._shelf.find(name) if name else None
             if document is not None:
                 await self._answer(document, scope, send, head=head)
             else:
                 await self._lead_elsewhere(rest, send, head=head)
-        except OSError:
+        except (OSError, Temporary):
             retry = [(b"retry-after", b"5"), *CORS]
             await self._say(503, "This feed cannot be read now.", send, retry, head=head)
-
-    async def _current(self, name: FeedName) -> Document | None:
-        held, stamp = self._documents.look(name.path)
-        if stamp is None or (held is not None and held.stamp == stamp):
-            return held
-        try:
-            if self._documents.is_large(stamp):
-                return await self._read_large(name)
-            document = self._documents.read(name)
-        except OSError:
-            # No file descriptors left, a disk in trouble: the last good document beats none.
-            if held is None:
-                raise
-            return held
-        self._documents.keep(name.path, document)
-        return document
-
-    async def _read_large(self, name: FeedName) -> Document | None:
-        async with self._loading:
-            held, stamp = self._documents.look(name.path)
-            if stamp is None or (held is not None and held.stamp == stamp):
-                return held  # somebody else read it while this request waited
-            document = await anyio.to_thread.run_sync(self._documents.read, name)
-            self._documents.keep(name.path, document)
-            return document
 
     async def _answer(self, document: Document, scope: Scope, send: Send, *, head: bool) -> None:
         fields = joined(scope["headers"])
@@ -176,7 +153,7 @@ class FeedCache:
                     await anyio.to_thread.run_sync(variant.pack)
         else:
             variant.pack()
-        self._documents.grown(document, variant)
+        self._shelf.memory.grown(document, variant)
 
     def _wait(self, variant: Variant, fields: Fields, peer: str, *, full: bool) -> float:
         if self._fair_use is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from time import monotonic
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -15,13 +16,21 @@ from starlette.responses import Response
 
 from feedsvc import __version__
 from feedsvc.errors import FeedsvcError
+from feedsvc.jobs.fleet_state import StoreProbe, fleet_state
 from feedsvc.jobs.push_state import push_status
 from feedsvc.model import Purpose, PushOutcome, SeedState, Verdict
 from feedsvc.runtime import Runtime
+from feedsvc.storage.blobs import DiskBlobs
 from feedsvc.storage.store import Store
 from feedsvc.storage.store_status import Counts
 from feedsvc.storage.tables import HEAD
+from feedsvc.web.fleet_metrics import fleet_metrics
+from feedsvc.web.remembered import Refreshed
 
+COSTLY = 0.05
+"""Seconds from which on counting everything is not done anew for every scrape."""
+PATIENCE = 3.0
+"""Seconds for which a scrape waits for that; then it gets what was counted last."""
 _NOT_KEPT = {"cache-control": "no-store"}
 
 
@@ -30,6 +39,7 @@ class Health:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
+        self._probe = StoreProbe(runtime)
 
     async def alive(self, _request: Request) -> Response:
         """Say that the process answers; asks nothing of database or disk."""
@@ -66,8 +76,10 @@ class Health:
         return ""
 
     def _feeds(self) -> str:
-        folder = self._runtime.feeds.folder
-        name = self._runtime.settings.feeds.dir
+        feeds = self._runtime.feeds
+        if not isinstance(feeds, DiskBlobs):
+            return next(one.problem for one in self._probe.states() if one.name == "feeds")
+        folder, name = feeds.folder, self._runtime.settings.feeds.dir
         if not folder.is_dir():
             return f"the folder {name} is missing: run `feedsvc publish`"
         if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
@@ -80,7 +92,9 @@ class Health:
             free = self._runtime.archive.free()
         except OSError as error:
             return f"the archive's disk does not answer: {error.strerror}"
-        return f"{free} bytes free, archive.min_free is {needed}" if free < needed else ""
+        if free is None or free >= needed:
+            return ""
+        return f"{free} bytes free, archive.min_free is {needed}"
 
 
 class Metrics:
@@ -105,6 +119,8 @@ class _Numbers(Collector):
     def __init__(self, runtime: Runtime, answered: Mapping[int, int]) -> None:
         self._runtime = runtime
         self._answered = answered
+        self._probe = StoreProbe(runtime)
+        self._counted = Refreshed(self._count, clock=monotonic, patience=PATIENCE, least=COSTLY)
 
     def collect(self) -> Iterator[Metric]:
         yield _gauge(
@@ -117,17 +133,40 @@ class _Numbers(Collector):
             feeds.add_metric([str(status)], count)
         yield feeds
         try:
-            with self._runtime.database.reading() as store:
-                metrics = [*_stored(store, self._runtime), *_runs(store, self._runtime)]
+            metrics = [*self._present(), *(self._counted.get() or ())]
         except FeedsvcError:
             yield _gauge("database_up", "1 if the database answered.", 0)
             return
         yield _gauge("database_up", "1 if the database answered.", 1)
         yield from metrics
 
+    def _present(self) -> list[Metric]:
+        """Return what is found out at every scrape."""
+        runtime = self._runtime
+        stores = self._probe.states() if runtime.queue is not None else ()
+        with runtime.database.reading() as store:
+            state, now = fleet_state(runtime, store, stores), runtime.now()
+            fleet = () if state is None else fleet_metrics(state, now)
+            return [*_runs(store, runtime), *_waiting(store, runtime), *fleet]
+
+    def _count(self) -> list[Metric]:
+        with self._runtime.database.reading() as store:
+            return list(_stored(store, self._runtime))
+
+
+def _waiting(store: Store, runtime: Runtime) -> Iterator[Metric]:
+    now = runtime.now()
+    for purpose, noun in ((Purpose.CAPTURE, "captures"), (Purpose.LOOK, "looks")):
+        oldest = store.oldest_due(now=now, purpose=purpose)
+        yield _gauge(
+            f"{noun}_oldest_due_age_seconds",
+            f"Seconds for which one of the {noun} has been due at most; 0: none is due.",
+            0.0 if oldest is None else (now - oldest).total_seconds(),
+        )
+
 
 def _stored(store: Store, runtime: Runtime) -> Iterator[Metric]:
-    counts: Counts = store.counts()
+    counts: Counts = store.rough_counts()
     yield _gauge("articles", "Published articles.", counts.articles)
     yield _gauge("articles_withdrawn", "Articles taken back.", counts.withdrawn)
     yield _gauge("articles_archived", "Articles with a snapshot that counts.", counts.archived)
@@ -152,7 +191,9 @@ def _stored(store: Store, runtime: Runtime) -> Iterator[Metric]:
     yield _gauge("feeds_dirty", "Topics whose feeds wait to be written.", counts.dirty)
     yield from _pushes(store, runtime)
     yield _gauge("archive_bytes", "Bytes of all snapshots.", counts.archive_size)
-    yield _gauge("disk_free_bytes", "Bytes free on the archive's disk.", runtime.archive.free())
+    free = runtime.archive.free()
+    if free is not None:
+        yield _gauge("disk_free_bytes", "Bytes free on the archive's disk.", free)
 
 
 def _runs(store: Store, runtime: Runtime) -> Iterator[Metric]:

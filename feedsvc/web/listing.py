@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -17,6 +18,11 @@ ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,63}")
 NO_PAGE = "There is no page of this list under this address."
 LONGEST_COUNTED = 10_000
 """Channels whose sizes are remembered."""
+
+COSTLY = 0.2
+"""Seconds from which on counting is not done anew for every page…"""
+TIMES = 20
+"""…but after so many times as long."""
 
 LOST: Mapping[OriginalState, str] = MappingProxyType(
     {
@@ -78,17 +84,30 @@ class Counts:
     """How many articles channels hold, counted again only when some came or went.
 
     Every such change raises the channel's mark, so that a count is right as long as that stays.
+    One that took long stands for a while all the same, so that a large channel to which articles
+    come all the time is not counted for every page.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._known: dict[str, tuple[int, int]] = {}
+        self._until = 0.0
 
     def of(self, store: Store, channels: Sequence[tuple[Channel, int]]) -> dict[str, int]:
         """Return the counts of channels, given with their marks, by slug."""
         known = self._known
         marks = {channel.slug: mark for channel, mark in channels}
-        stale = [slug for slug, mark in marks.items() if known.get(slug, (-1, 0))[0] != mark]
+        began = self._clock()
+        stands = known if began < self._until else {}
+        stale = [
+            slug
+            for slug, mark in marks.items()
+            if slug not in stands and known.get(slug, (-1, 0))[0] != mark
+        ]
         fresh = {slug: (marks[slug], n) for slug, n in store.count_members(stale).items()}
+        took = self._clock() - began
+        if stale and took > COSTLY:
+            self._until = began + TIMES * took
         if len(known) > LONGEST_COUNTED:
             known.clear()
         known.update(fresh)

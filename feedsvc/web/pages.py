@@ -68,6 +68,7 @@ class SitePages:
             some = listed(store, found[:NEWEST], hidden=hidden)
             marked = store.channels_from(ChannelKind.TOPIC, limit=TOPICS)
             counts = self._counts.of(store, marked)
+            published = bool(store.known_files([f"{ALL}.atom"]))
         topics = by_size([one for one, _ in marked if one.slug not in hidden], counts)
         site = self._runtime.site
         return Shown(
@@ -78,7 +79,7 @@ class SitePages:
                 "topics": topics,
                 "counts": counts,
                 "articles": some,
-                "published": self._runtime.feeds.path(f"{ALL}.atom").exists(),
+                "published": published,
             },
             lambda: {
                 "articles": twins.entries(site, some),

@@ -34,7 +34,7 @@ class Reception(HttpToolsProtocol):
 
     An application that has a method ``quick`` is asked by it first: what it knows at once goes
     out without a task, a scope or a message. That halves what a request costs. One that has a
-    method ``largest`` says how many bytes of a POST to a target it takes, where that is more.
+    method ``largest`` says how many bytes of a POST or PUT to a target it takes, where that is more.
     """
 
     whole_seconds = WHOLE_SECONDS
@@ -111,7 +111,7 @@ class Reception(HttpToolsProtocol):
         if self._quick is not None and self._answer_quickly(self._quick):
             self._answered = True
             return
-        if self._largest is not None and self.parser.get_method() == b"POST":
+        if self._largest is not None and self.parser.get_method() in {b"POST", b"PUT"}:
             self._most = max(self._largest(self.url), MOST_BYTES)
         self._begin_scope()
         super().on_headers_complete()

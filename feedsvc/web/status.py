@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import sqlite3
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -17,8 +16,19 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from feedsvc import __version__, jobs
+from feedsvc.jobs.fleet_state import StoreProbe
+from feedsvc.jobs.fleet_troubles import fleet_troubles
 from feedsvc.jobs.holder import LOCK_FILE, held_by
-from feedsvc.model import CaptureState, FailingPush, PushKind, Run, SeedRecord, SeedState, Status
+from feedsvc.model import (
+    CaptureState,
+    FailingPush,
+    FleetState,
+    PushKind,
+    Run,
+    SeedRecord,
+    SeedState,
+    Status,
+)
 from feedsvc.runtime import Runtime
 from feedsvc.settings import Settings
 from feedsvc.text import printable, redacted, shorten, without_tokens
@@ -27,7 +37,9 @@ from feedsvc.web.admin import Admin, problem
 from feedsvc.web.admin_guard import Refused
 from feedsvc.web.admin_pages import private
 from feedsvc.web.answers import Pages, Shown, wants_json
+from feedsvc.web.fleet_status import fleet_twin, shown_fleet
 from feedsvc.web.front import is_only_here
+from feedsvc.web.remembered import Remembered
 from feedsvc.web.rendering import size
 from feedsvc.web.twins import time
 
@@ -35,8 +47,6 @@ PATH = "/status"
 FIRST = 3
 """Of each kind, as many are shown at once; the others are folded away."""
 _LONGEST = 300
-_TIMES = 10.0
-_LONGEST_KEPT = 60.0
 _WRONG = {SeedState.REJECTED, SeedState.DUPLICATE, SeedState.MISSING}
 
 
@@ -56,44 +66,13 @@ class Trouble:
     """False: nothing is lost or late, but somebody may want to know."""
 
 
-class Remembered:
-    """What takes long to find out, kept for ten times as long as it took, so that it costs little.
-
-    While somebody finds it out anew, others get what is known; only the first have to wait.
-    """
-
-    def __init__(self, find: Callable[[], Status], *, clock: Callable[[], float]) -> None:
-        self._find = find
-        self._clock = clock
-        self._known: tuple[Status, float] | None = None
-        self._finding = threading.Lock()
-
-    def get(self) -> Status:
-        """Return how things stand, or stood a moment ago."""
-        known = self._known
-        if known is not None and self._clock() < known[1]:
-            return known[0]
-        if not self._finding.acquire(blocking=known is None):
-            assert known is not None  # noqa: S101 - else it had waited
-            return known[0]
-        try:
-            if self._known is not known and self._known is not None:
-                return self._known[0]
-            began = self._clock()
-            found = self._find()
-            now = self._clock()
-            self._known = (found, now + min(_TIMES * (now - began), _LONGEST_KEPT))
-            return found
-        finally:
-            self._finding.release()
-
-
 class StatusPages:
     """The page and its twin."""
 
     def __init__(self, runtime: Runtime, pages: Pages, admin: Admin | None, *, prefix: str) -> None:
         self._runtime = runtime
-        self._status = Remembered(lambda: jobs.status(runtime), clock=monotonic)
+        probe = StoreProbe(runtime)
+        self._status = Remembered(lambda: jobs.status(runtime, probe), clock=monotonic)
         self._pages = pages
         self._admin = admin
         self._prefix = prefix
@@ -109,7 +88,7 @@ class StatusPages:
         """Show what is wrong, what waits, and what it runs on."""
         found, now = self._status.get(), self._runtime.now()
         min_free = self._runtime.settings.archive.min_free
-        every = [_harmless(one) for one in troubles(found, min_free=min_free)]
+        every = [_harmless(one) for one in troubles(found, min_free=min_free, now=now)]
         kinds = [(kind, list(some)) for kind, some in groupby(every, lambda one: one.kind)]
         numbers = self._numbers(found)
         grave = sum(one.is_grave for one in every)
@@ -123,6 +102,7 @@ class StatusPages:
                 "numbers": numbers,
                 "runs": [(run, _summary(run)) for run in found.runs],
                 "now": now,
+                "fleet": None if found.fleet is None else shown_fleet(found.fleet),
                 "first_shown": FIRST,
             },
             twin=lambda: _twin(found, every, self._daemon(), now),
@@ -159,7 +139,9 @@ class StatusPages:
 
     def _numbers(self, status: Status) -> list[tuple[str, str]]:
         daemon = self._daemon()
+        here = "none runs here" if daemon is None else f"runs, process {daemon}"
         push = status.push
+        about = "about " if status.is_estimate else ""
         told = f"{push.subscriptions:,} subscriptions, {push.due:,} calls due"
         base = "" if status.database_size is None else f", database {size(status.database_size)}"
         engine = (
@@ -168,7 +150,7 @@ class StatusPages:
         return [
             (
                 "Articles",
-                f"{status.articles:,}, {status.archived:,} of them archived, "
+                f"{about}{status.articles:,}, {status.archived:,} of them archived, "
                 f"{status.withdrawn:,} withdrawn",
             ),
             (
@@ -186,9 +168,9 @@ class StatusPages:
             *([("Push", told)] if push.hubs or push.subscriptions or push.due else []),
             (
                 "Disk",
-                f"{size(status.disk_free)} free, snapshots {size(status.archive_size)}{base}",
+                f"{free_space(status)}, snapshots {size(status.archive_size)}{base}",
             ),
-            ("Daemon", "none runs here" if daemon is None else f"runs, process {daemon}"),
+            *([("Daemon", here)] if status.fleet is None else []),
             (
                 "Versions",
                 f"feedsvc {__version__}, Python {platform.python_version()}, {engine}, "
@@ -197,24 +179,38 @@ class StatusPages:
         ]
 
 
+def free_space(status: Status) -> str:
+    """Return in words what is free where snapshots are kept."""
+    return "free: unknown" if status.disk_free is None else f"{size(status.disk_free)} free"
+
+
 def is_public(settings: Settings) -> bool:
     """Tell whether everybody may see the status."""
     web = settings.web
     return web.status == "public" or (web.status == "auto" and is_only_here(web.host))
 
 
-def troubles(status: Status, *, min_free: int) -> Iterator[Trouble]:
+def troubles(status: Status, *, min_free: int, now: datetime) -> Iterator[Trouble]:
     """Yield what does not work, by kind, the worst kind first. Pure."""
+    fleet = [] if status.fleet is None else list(_of_fleet(status.fleet, now))
+    yield from (one for one in fleet if one.is_grave)
     yield from _of_site(status, min_free)
     yield from (_of_original("Not archived", one) for one in status.failures)
     yield from (_of_seed(one) for one in status.problems if one.state in _WRONG)
     yield from (_of_push(one) for one in status.push.failing)
+    yield from (one for one in fleet if not one.is_grave)
     yield from (_of_original("Could not be looked at again", one) for one in status.troubled)
     yield from (_of_warning(one) for one in status.problems if one.state not in _WRONG)
 
 
+def _of_fleet(fleet: FleetState, now: datetime) -> Iterator[Trouble]:
+    for one in fleet_troubles(fleet, now):
+        kind = "Workers and tasks" if one.grave else "About workers and tasks"
+        yield Trouble(kind, one.what, one.why, since=one.since, is_grave=one.grave)
+
+
 def _of_site(status: Status, min_free: int) -> Iterator[Trouble]:
-    if status.disk_free < min_free:
+    if status.disk_free is not None and status.disk_free < min_free:
         why = f"captures stop below {size(min_free)} (archive.min_free)"
         yield Trouble("The disk is nearly full", f"{size(status.disk_free)} free", why)
     for name in status.absent:
@@ -329,6 +325,7 @@ def _twin(
             "archived": status.archived,
             "withdrawn": status.withdrawn,
             "revisions": status.revisions,
+            "is_estimate": status.is_estimate,
             "snapshots": dict(status.snapshots),
             "originals": dict(status.originals),
             "seeds": dict(status.seeds),
@@ -351,6 +348,7 @@ def _twin(
             "database": status.database_size,
         },
         "daemon": daemon,
+        "fleet": None if status.fleet is None else fleet_twin(status.fleet),
         "versions": {
             "feedsvc": __version__,
             "python": platform.python_version(),

@@ -203,7 +203,7 @@ def test_a_few_words_kept_by_accident_make_no_edit() -> None:
 
 
 def test_a_long_text_that_was_rewritten_is_told_within_bounds() -> None:
-    chance = random.Random(1)  # noqa: S311 - the same every time
+    chance = random.Random(1)
     names = [f"w{number}" for number in range(2000)]
     before, after = ([" ".join(chance.choices(names, k=60)) for _ in range(700)] for _ in "ab")
     found = compare(text(*before), text(*after))
@@ -215,7 +215,7 @@ def test_a_long_text_that_was_rewritten_is_told_within_bounds() -> None:
 
 
 def test_one_word_in_a_long_text_is_found() -> None:
-    chance = random.Random(2)  # noqa: S311 - the same every time
+    chance = random.Random(2)
     long = [" ".join(f"w{chance.randrange(2000)}" for _ in range(60)) for _ in range(1000)]
     other = [*long[:500], long[500] + " new", *long[501:]]
     found = compare(text(*long), text(*other))

@@ -78,7 +78,7 @@ def test_lines_come_out_sorted_however_little_memory_there_is(
 
 
 def test_many_runs_are_merged_before_files_run_out() -> None:
-    numbers = random.Random(1).sample(range(10**6), 700)  # noqa: S311 - no secret
+    numbers = random.Random(1).sample(range(10**6), 700)
     with SortedLines(memory=1) as lines:
         for number in numbers:
             lines.add(line(number))

@@ -211,7 +211,7 @@ def test_reading_gives_back_the_exchanges_that_were_written(
 
 
 def test_a_large_body_goes_through_disk_and_back() -> None:
-    data = Random(1).randbytes(3 << 20)  # noqa: S311 - repeatable on purpose, nothing secret
+    data = Random(1).randbytes(3 << 20)
     with tempfile.SpooledTemporaryFile(max_size=1 << 20) as spool:
         spool.write(data)
         big = exchange(data=data, body=spool, headers=(("Content-Type", "video/mp4"),))
@@ -258,7 +258,7 @@ def test_every_flipped_byte_is_found() -> None:
 def test_a_cut_anywhere_is_found() -> None:
     data, _ = written(zoo())
     last = data.rindex(b"\x1f\x8b\x08\0\0\0\0\0\0\xff")
-    random_cuts = Random(2).sample(range(last), 150)  # noqa: S311 - repeatable on purpose, nothing secret
+    random_cuts = Random(2).sample(range(last), 150)
     for cut in (0, *random_cuts, *range(last - 2, len(data))):
         assert checked(data[:cut]).problems, f"cut at {cut} of {len(data)}"
 
@@ -293,7 +293,7 @@ def test_a_record_that_is_missing_in_the_middle_is_found() -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_noise_is_reported_and_never_raises(seed: int) -> None:
-    noise = Random(seed).randbytes(500)  # noqa: S311 - repeatable on purpose, nothing secret
+    noise = Random(seed).randbytes(500)
     file = io.BytesIO()
     file.write(b"\x1f\x8b\x08\0\0\0\0\0\0\xff" + noise)
     assert check_warc(file).problems

@@ -130,6 +130,8 @@ def test_every_command_prints_what_its_schema_says(
     look("backup", tmp_path / "all.tar", name="backup")
     look("restore", tmp_path / "all.tar", "--replace", "--dry-run", name="restore")
     look("restore", tmp_path / "all.tar", "--replace", name="restore")
+    elsewhere = f"sqlite:///{tmp_path}/moved.db"
+    look("migrate", "--to", elsewhere, "--store", tmp_path / "moved", name="migrate")
     look("forget", added, "--yes", name="forget")
     look("audit", name="audit")
     look("forget", added, "--undo", name="forget --undo")

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from feedsvc.cli.display import plain_lines, width
-from feedsvc.cli.overview import Machine, describe_in_full, describe_status, roughly
+from feedsvc.cli.overview import Machine, describe_in_full, describe_status
+from feedsvc.cli.spans import roughly
 from feedsvc.model import (
     CaptureState,
     FailingPush,
@@ -145,6 +146,11 @@ def test_a_healthy_site_says_so_first_and_then_its_numbers() -> None:
     assert shown[1].startswith("articles  12,345 in 30 topics, 3 withdrawn; 12,000 archived")
     assert shown[-2].startswith("runs      daemon 4711; ingest 0 s ago, capture 1 min ago")
     assert shown[-1] == "version   feedsvc 0.1.0, Python 3.11.7, SQLite 3.40.1, schema 0008"
+
+
+def test_numbers_that_were_estimated_say_so() -> None:
+    found = lines(replace(status(0), is_estimate=True))
+    assert found[1].startswith("articles  about 12,345 in 30 topics")
 
 
 def test_in_full_nothing_is_left_out() -> None:

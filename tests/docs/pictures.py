@@ -20,8 +20,8 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 from feedsvc.ingest import parse_seed
+from tests.browsing import ARGUMENTS, CHROMIUM
 from tests.jobs.importing import Archive
-from tests.web.test_web_replay_browser import ARGUMENTS, CHROMIUM
 
 ROOT = Path(__file__).parents[2]
 WIDTH, HEIGHT = 1000, 760

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.browsing import CHROMIUM
 from tests.docs.pictures import HEIGHT, PICTURES, ROOT, WIDTH, size_of, take
-from tests.web.test_web_replay_browser import CHROMIUM
 
 LIGHT = 150_000
 

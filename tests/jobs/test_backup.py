@@ -212,7 +212,7 @@ def test_a_damaged_snapshot_goes_along_and_is_told(
     jobs.ingest_seeds(runtime)
     take_in(runtime, tmp_path, Archive().page().data)
     (key,) = runtime.archive.stored()
-    path = runtime.archive.path(key)
+    path = Path(runtime.archive.place(key))
     data = bytearray(path.read_bytes())
     data[100] ^= 1
     path.write_bytes(data)

@@ -199,9 +199,9 @@ def test_a_topic_holds_its_articles_snapshots(
 def test_a_damaged_snapshot_is_left_out_and_named(
     runtime: Runtime, archived: list[Snapshot], tmp_path: Path
 ) -> None:
-    path = runtime.archive.path(archived[1].key)
+    path = Path(runtime.archive.place(archived[1].key))
     path.write_bytes(path.read_bytes()[:-1] + b"?")
-    runtime.archive.path(archived[2].key).unlink()
+    Path(runtime.archive.place(archived[2].key)).unlink()
     report = jobs.export_archive(runtime, "wacz", tmp_path / "rest.wacz")
     assert report.snapshots == 1
     assert [one.split()[1] for one in report.problems] == [archived[1].id, archived[2].id]

@@ -196,7 +196,7 @@ def test_bytes_a_crash_left_are_deleted_by_the_next_run(
     runtime: Runtime, archived: list[Snapshot]
 ) -> None:
     first = archived[0]
-    data = runtime.archive.path(first.key).read_bytes()
+    data = Path(runtime.archive.place(first.key)).read_bytes()
     jobs.forget_article(runtime, first.article_id, who="ada")
     # As if the process had been killed between the change and the deleting.
     runtime.archive.put(first.key, data)
@@ -246,7 +246,7 @@ def test_captures_under_way_are_waited_for(
 def test_a_damaged_snapshot_goes_too_and_what_is_lost_is_told(
     runtime: Runtime, archived: list[Snapshot]
 ) -> None:
-    path = runtime.archive.path(archived[0].key)
+    path = Path(runtime.archive.place(archived[0].key))
     path.write_bytes(path.read_bytes()[:-300])
     report = jobs.forget_article(runtime, archived[0].article_id, who="ada")
     assert report.done

@@ -152,7 +152,7 @@ def test_what_a_killed_import_left_is_swept(runtime: Runtime, article: str, tmp_
     key = "2025/01/01941f29-7c00-7000-8000-000000000000.warc.gz"
     with runtime.archive.writing(key) as file:
         file.write(b"half of it")
-    os.utime(runtime.archive.path(key), (1e9, 1e9))
+    os.utime(Path(runtime.archive.place(key)), (1e9, 1e9))
     assert take_in(runtime, tmp_path, Archive().page().data).attached == 1
     assert list(runtime.archive.stored()) == [snapshots(runtime)[0].key]
     assert not trace.exists()

@@ -310,7 +310,7 @@ def test_a_corrected_address_is_captured_first(
 def test_a_lost_last_page_is_captured_anew(online: Runtime, seeds: Seeds, origin: Origin) -> None:
     article = archive(online, seeds, serve(origin, page(*PARAGRAPHS)))
     (first,) = snapshots(online, article)
-    online.archive.path(first.key).unlink()
+    Path(online.archive.place(first.key)).unlink()
     assert look(online, article).outcome is Outcome.VERIFIED
     second = snapshots(online, article)[0]
     assert (second.repeats, second.refers) == (None, ())

@@ -90,7 +90,7 @@ def test_an_unchanged_page_leaves_a_small_record_that_every_tool_reads(
     assert revisit["warc-refers-to-date"] == response["warc-date"]
     assert revisit["warc-refers-to-target-uri"] == response["warc-target-uri"]
     assert revisit["warc-payload-digest"] == response["warc-payload-digest"]
-    path = online.archive.path(repeat.key)
+    path = Path(online.archive.place(repeat.key))
     assert check_warc(io.BytesIO(path.read_bytes())).problems == ()
     checked = subprocess.run(
         [sys.executable, "-m", "warcio.cli", "check", str(path)], capture_output=True, check=False
@@ -125,13 +125,13 @@ def test_a_repeat_is_replayed_from_what_it_repeats(
     assert (shown.record.status, shown.record.captured) == (200, repeat.captured)
     style = look_in(online, contents, repeat, origin.url("/site.css"), follow=True)
     assert isinstance(style, Found)
-    online.archive.path(first.key).write_bytes(b"")
+    Path(online.archive.place(first.key)).write_bytes(b"")
     for url in (repeat.final_url, origin.url("/site.css")):
         lost = look_in(online, contents_of(online), repeat, url, follow=True)
         assert isinstance(lost, Missing)
         assert lost.damaged
     damaged = {one.name for one in jobs.verify(online).damage}
-    assert {str(online.archive.path(one.key)) for one in (first, repeat)} == damaged
+    assert {online.archive.place(one.key) for one in (first, repeat)} == damaged
 
 
 def test_conditions_go_to_the_address_they_came_from_only(

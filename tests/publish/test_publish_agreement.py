@@ -78,7 +78,7 @@ def test_formats_agree_entry_by_entry(
 def test_same_data_in_any_order_gives_the_same_bytes(
     name: str, conflict: Topic, site: Site, samples: list[FeedItem]
 ) -> None:
-    chance = random.Random(11)  # noqa: S311 - repeatable on purpose, nothing secret
+    chance = random.Random(11)
     tombstones = [
         Tombstone(f"urn:uuid:{number:08x}-0000-5000-8000-000000000000", EMPTY + timedelta(number))
         for number in range(4)

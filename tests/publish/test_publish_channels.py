@@ -298,7 +298,7 @@ def test_notices_become_entries(name: str, site: Site, complaints: Complaints) -
 
 def test_order_of_notices_makes_no_difference(site: Site) -> None:
     notices = [make_notice(number) for number in range(9)]
-    shuffled = random.Random(3).sample([*notices, notices[0]], k=10)  # noqa: S311 - repeatable on purpose, nothing secret
+    shuffled = random.Random(3).sample([*notices, notices[0]], k=10)
     assert compose_notices(GONE, shuffled, site=site) == compose_notices(GONE, notices, site=site)
 
 

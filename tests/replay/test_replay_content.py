@@ -28,11 +28,13 @@ class Archive:
         self.opened: list[str] = []
         self.payloads: dict[str, str] = {}
 
-    def open(self, key: str) -> IO[bytes]:
+    def open(self, key: str, *, at: int = 0) -> IO[bytes]:
         self.opened.append(key)
         if key not in self.files:
             raise NotFound(key)
-        return io.BytesIO(self.files[key])
+        file = io.BytesIO(self.files[key])
+        file.seek(at)
+        return file
 
     def contents(self) -> Contents:
         return Contents(Shelf(self.open), resolve=self.payloads.get)

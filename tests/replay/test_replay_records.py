@@ -18,7 +18,7 @@ from feedsvc.replay.records import Damage, Record, Unreadable, open_payload, rea
 from tests.replay.build import exchange, warc
 
 PAGE = "https://example.org/"
-NOISE = Random(5).randbytes(60_000)  # noqa: S311 - bytes that do not compress
+NOISE = Random(5).randbytes(60_000)
 
 
 def whole() -> bytes:

@@ -14,6 +14,7 @@ from feedsvc.query import look_at, parse_query
 from feedsvc.storage.database import Database
 from feedsvc.storage.store import Store
 from feedsvc.storage.store_articles import ArticlePut
+from feedsvc.storage.store_search import BOUNDS, Bounds
 from feedsvc.urls import host_of
 from tests.storage.build import NOW, POLITICS, SPORT, add, put
 
@@ -54,11 +55,16 @@ def index(store: Store) -> None:
         pass
 
 
-def found(store: Store, words: str, *, ranked: int = 3000, **filters: object) -> list[str]:
+RANKS_NOTHING = Bounds(ranked=0)
+WALKS = Bounds(wide=-1, walked=2)
+"""As if every word were nearly everywhere, and pages looked through two articles each."""
+
+
+def found(store: Store, words: str, *, bounds: Bounds = BOUNDS, **filters: object) -> list[str]:
     """Return the seeds' numbers of everything that is found, over all pages, in order."""
     wanted, after, numbers = Filters(**filters), None, []  # type: ignore[arg-type]  # as tests give them
     while True:
-        page = store.search(parse_query(words), wanted, limit=3, after=after, ranked=ranked)
+        page = store.search(parse_query(words), wanted, limit=3, after=after, bounds=bounds)
         seeds = store.articles(page.ids)
         numbers += [seeds[one].seed[6:-3] for one in page.ids]
         if page.next is None:
@@ -115,8 +121,8 @@ def test_the_index_finds_what_the_query_says(
         fill(store, texts)
         for words in queries:
             want = expected(store, words)
-            for ranked in (0, 3000):
-                got = found(store, words, ranked=ranked)
+            for bounds in (BOUNDS, RANKS_NOTHING, WALKS):
+                got = found(store, words, bounds=bounds)
                 assert len(got) == len(set(got)), words
                 assert set(got) == want, words
 
@@ -143,7 +149,8 @@ def test_what_other_languages_mean_something_by_is_words(database: Database) -> 
     with database.transaction() as store:
         fill(store, [("A ferry", "The harbour at night")])
         for words in STRANGE:
-            assert set(found(store, words)) == expected(store, words), words
+            for bounds in (BOUNDS, WALKS):
+                assert set(found(store, words, bounds=bounds)) == expected(store, words), words
 
 
 def test_a_revision_a_withdrawal_and_a_takedown_reach_the_index(database: Database) -> None:
@@ -190,5 +197,45 @@ def test_without_words_the_latest_come_first(database: Database) -> None:
     with database.transaction() as store:
         fill(store, [("Ferry", "night")] * 9)
         order = [one.seed[6:-3] for one in store.newest(9)]
-        assert found(store, "") == order
-        assert found(store, "-storm") == order
+        for bounds in (BOUNDS, WALKS):
+            assert found(store, "", bounds=bounds) == order
+            assert found(store, "-storm", bounds=bounds) == order
+
+
+def test_of_words_that_are_everywhere_the_latest_come_first_page_by_page(
+    database: Database,
+) -> None:
+    with database.transaction() as store:
+        fill(store, [("Ferry", "night" if number % 4 else "storm") for number in range(20)])
+        ferry, storm = parse_query("ferry"), parse_query("storm")
+        latest = {one.id: number for number, one in enumerate(store.newest(20))}
+        first = store.search(ferry, Filters(), limit=3, bounds=Bounds(wide=-1, walked=6))
+        if not database.is_sqlite:
+            assert [latest[one] for one in first.ids] == [0, 1, 2]
+            assert (first.total, first.more) == (6, True)
+            some = store.search(storm, Filters(), limit=9, bounds=Bounds(wide=-1, walked=6))
+            assert some.next is not None
+        assert len(found(store, "ferry", bounds=WALKS)) == 20
+        assert len(found(store, "storm", bounds=WALKS)) == 5
+
+
+def test_phrases_and_rank_are_the_same_on_either_database(database: Database) -> None:
+    texts = [
+        ("Harbour", "night ferry leaves the harbour"),
+        ("Ferry", "the ferry at night"),
+        ("Other", "night and day, ferry and boat"),
+        ("Night ferry", "nothing else"),
+        ("東京", "港の夜 Straße mañana"),
+        ("Кот", "на крыше σίγμα ΣΊΓΜΑΣ"),
+    ]
+    with database.transaction() as store:
+        fill(store, texts)
+        assert found(store, '"night ferry"')[0] == "3"
+        assert set(found(store, '"night ferry"')) == {"0", "3"}
+        assert set(found(store, 'night -"night ferry"')) == {"1", "2"}
+        assert found(store, "title:ferry harbour") == []
+        assert set(found(store, "title:ferry OR title:harbour")) == {"0", "1", "3"}
+        for words in ("東京", "港", "夜", "strasse", "STRASSE", "manana", "кот", "КОТ", "крыш*"):
+            assert set(found(store, words)) == expected(store, words), words
+        assert found(store, "東京") == ["4"]
+        assert found(store, "крыш*") == ["5"]

@@ -33,6 +33,7 @@ from feedsvc.model import (
 from feedsvc.runtime import Runtime, open_runtime, utc_now
 from feedsvc.settings import Settings
 from feedsvc.storage.store_articles import ArticlePut
+from feedsvc.storage.store_feeds import FeedFile
 from feedsvc.urls import article_id, normalise
 from feedsvc.web import create_app
 from feedsvc.web.server import serve
@@ -123,7 +124,10 @@ class Library:
 
     def feed(self, name: str, content: bytes) -> Path:
         self.runtime.feeds.put(name, content)
-        return self.runtime.feeds.path(name)
+        written = FeedFile(hashlib.sha256(content).hexdigest(), len(content), None)
+        with self.runtime.database.transaction() as store:
+            store.put_feed_files({name: written}, now=NOON)
+        return Path(self.runtime.feeds.place(name))
 
 
 @dataclass

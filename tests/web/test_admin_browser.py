@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +15,11 @@ from feedsvc.web import create_app
 from tests.origin import Listener, Origin
 from tests.web.admin_rig import PAGE, TOKEN
 from tests.web.conftest import Library, Served, Servers, opened
-from tests.web.test_web_replay_browser import ARGUMENTS, CHROMIUM
 
 if TYPE_CHECKING:
-    from playwright.sync_api import BrowserContext, Page
+    from playwright.sync_api import Browser, BrowserContext, Page
+
+    from tests.browsing import Chromium
 
 T = TypeVar("T")
 AXE = (Path(__file__).parents[1] / "data" / "axe" / "axe.min.js").read_text(encoding="utf-8")
@@ -44,12 +44,10 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory, servers: Servers) -> Iterator[Site]:
-    if not CHROMIUM:
-        pytest.skip("no Chromium: install chromium")  # .ci/run always has one
-    playwright = pytest.importorskip("playwright.sync_api")
-    # Playwright's loop lives in a thread of its own, so that no other test finds one running.
-    with ExitStack() as stack, ThreadPoolExecutor(1) as thread:
+def site(
+    tmp_path_factory: pytest.TempPathFactory, servers: Servers, chromium: Chromium
+) -> Iterator[Site]:
+    with ExitStack() as stack:
         root = tmp_path_factory.mktemp("admin")
         (root / "seeds").mkdir()
         (root / "seeds" / "empty.md").write_text("# Only a title\n")
@@ -59,13 +57,9 @@ def site(tmp_path_factory: pytest.TempPathFactory, servers: Servers) -> Iterator
         runtime = stack.enter_context(opened(root, admin={"token": TOKEN}, archive=archive))
         jobs.ingest_seeds(runtime)
         served = stack.enter_context(servers.serving(create_app(runtime)))
-        running = thread.submit(playwright.sync_playwright().start).result(60)
-        browser = thread.submit(
-            lambda: running.chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS])
-        ).result(60)
 
         def use(act: Callable[[BrowserContext], T], **given: Any) -> T:
-            def acted() -> T:
+            def acted(browser: Browser) -> T:
                 context = browser.new_context(**given)
                 context.set_default_timeout(20_000)
                 try:
@@ -73,11 +67,9 @@ def site(tmp_path_factory: pytest.TempPathFactory, servers: Servers) -> Iterator
                 finally:
                     context.close()
 
-            return thread.submit(acted).result(90)
+            return chromium.use(acted)
 
         yield Site(Library(runtime), served, origin, use)
-        thread.submit(browser.close).result(30)
-        thread.submit(running.stop).result(30)
 
 
 def sign_in(page: Page) -> None:

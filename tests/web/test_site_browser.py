@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,11 +17,11 @@ import pytest
 from feedsvc.web import create_app
 from tests.web.conftest import Library, Served, opened
 from tests.web.lively import SECTIONS, Lively, settle
-from tests.web.test_web_replay_browser import ARGUMENTS, CHROMIUM
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Request
 
+    from tests.browsing import Chromium
     from tests.web.conftest import Servers
 
 T = TypeVar("T")
@@ -75,18 +74,17 @@ class Window:
 
 @dataclass
 class Site:
-    """The site, and the one thread that a browser may be used from."""
+    """The site, and the browser that looks at it."""
 
     there: Lively
     served: Served
-    thread: ThreadPoolExecutor
-    browser: Browser
+    chromium: Chromium
 
     def use(self, act: Callable[[Window], T], **given: Any) -> T:
         """Open a fresh window, act in it, close it."""
 
-        def acted() -> T:
-            context = self.browser.new_context(**given)
+        def acted(browser: Browser) -> T:
+            context = browser.new_context(**given)
             try:
                 window = Window(context.new_page(), f"http://127.0.0.1:{self.served.port}")
                 context.on("request", lambda one: window.asked.append(one.url))
@@ -97,27 +95,18 @@ class Site:
             finally:
                 context.close()
 
-        return self.thread.submit(acted).result(90)
+        return self.chromium.use(acted)
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory, servers: Servers) -> Iterator[Site]:
-    if not CHROMIUM:
-        pytest.skip("no Chromium: install chromium")  # .ci/run always has one
-    playwright = pytest.importorskip("playwright.sync_api")
-    # Playwright's loop lives in a thread of its own, so that no other test finds one running.
-    with ExitStack() as stack, ThreadPoolExecutor(1) as thread:
+def site(
+    tmp_path_factory: pytest.TempPathFactory, servers: Servers, chromium: Chromium
+) -> Iterator[Site]:
+    with ExitStack() as stack:
         runtime = stack.enter_context(opened(tmp_path_factory.mktemp("lively"), **SECTIONS))
         there = settle(Library(runtime))
         served = stack.enter_context(servers.serving(create_app(runtime)))
-        running = thread.submit(playwright.sync_playwright().start).result(60)
-        rules = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
-        browser = thread.submit(
-            lambda: running.chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS, rules])
-        ).result(60)
-        yield Site(there, served, thread, browser)
-        thread.submit(browser.close).result(30)
-        thread.submit(running.stop).result(30)
+        yield Site(there, served, chromium)
 
 
 def keep(page: Page, name: str) -> None:

@@ -15,8 +15,9 @@ from feedsvc.runtime import Runtime
 from feedsvc.settings import parse_schedule
 from feedsvc.web import create_app
 from feedsvc.web.conditional import parse_http_date
-from feedsvc.web.documents import LARGE, Documents
+from feedsvc.web.documents import LARGE, Memory
 from feedsvc.web.feeds import FeedCache
+from feedsvc.web.folder_shelf import FolderShelf
 from feedsvc.web.front import max_age
 from feedsvc.web.names import FeedName
 
@@ -76,12 +77,12 @@ def test_a_304_never_waits_for_a_document_to_be_packed(library: Library) -> None
             tags[coding] = (await ask(app, "/feeds/all.atom", coding)).headers["etag"]
 
     async def after_a_restart() -> None:
-        held = documents(library.runtime, Documents)
+        held = folder(library.runtime, FolderShelf)
         app = FeedCache(nowhere, held, Counter())
         for coding, tag in tags.items():
             known = (b"if-none-match", tag.encode())
             assert (await ask(app, "/feeds/all.atom", coding, known)).status == 304
-        assert held.size == len(FEED)
+        assert held.memory.size == len(FEED)
 
     anyio.run(first)
     anyio.run(after_a_restart)
@@ -161,14 +162,14 @@ def test_a_large_feed_is_read_once_however_many_ask(library: Library) -> None:
     library.feed("all.atom", os.urandom(1 << 20))
     reads = 0
 
-    class Counting(Documents):
+    class Counting(FolderShelf):
         def read(self, name: FeedName) -> Any:
             nonlocal reads
             reads += 1
             return super().read(name)
 
     async def crowd() -> list[Answer]:
-        app = FeedCache(nowhere, documents(library.runtime, Counting), Counter())
+        app = FeedCache(nowhere, folder(library.runtime, Counting), Counter())
         answers: list[Answer] = []
 
         async def one() -> None:
@@ -189,20 +190,20 @@ def test_memory_stays_within_the_budget_and_every_feed_is_served(library: Librar
     feeds = {f"topic-{n}.atom": os.urandom(30_000) for n in range(10)}
     for name, content in feeds.items():
         library.feed(name, content)
-    held = documents(library.runtime, Documents, budget=100_000)
+    held = folder(library.runtime, FolderShelf, budget=100_000)
 
     async def all_of_them() -> None:
         app = FeedCache(nowhere, held, Counter())
         for name, content in feeds.items():
             assert (await ask(app, f"/feeds/{name}")).body == content
-            assert held.size <= 100_000
+            assert held.memory.size <= 100_000
 
     anyio.run(all_of_them)
     anyio.run(all_of_them)
 
 
 def test_names_without_a_file_take_no_memory(library: Library) -> None:
-    held = documents(library.runtime, Documents)
+    held = folder(library.runtime, FolderShelf)
 
     async def guess() -> None:
         app = FeedCache(nowhere, held, Counter())
@@ -210,14 +211,14 @@ def test_names_without_a_file_take_no_memory(library: Library) -> None:
             assert (await ask(app, f"/feeds/guess-{n}.atom")).status == 404
 
     anyio.run(guess)
-    assert held.size == 0
+    assert held.memory.size == 0
 
 
 def test_a_disk_in_trouble_leaves_the_last_good_document(library: Library, web: Served) -> None:
     path = library.feed("all.atom", FEED)
     assert web.get("/feeds/all.atom").status_code == 200
     # What a name too long, or a loop, does to stat: an error that is not "there is no such file".
-    folder = library.runtime.feeds.folder
+    folder = Path(library.runtime.feeds.place())
     folder.rename(folder.with_name("aside"))
     folder.symlink_to(folder)
     assert web.get("/feeds/all.atom").content == FEED
@@ -235,8 +236,8 @@ def test_only_a_regular_file_is_a_feed(
 ) -> None:
     secret = tmp_path / "secret"
     secret.write_text("secret")
-    runtime.feeds.folder.mkdir(exist_ok=True)
-    path = runtime.feeds.path("odd.atom")
+    Path(runtime.feeds.place()).mkdir(exist_ok=True)
+    path = Path(runtime.feeds.place("odd.atom"))
     makers = {"symlink": lambda: path.symlink_to(secret), "fifo": lambda: os.mkfifo(path)}
     makers.get(kind, path.mkdir)()
     assert web.get("/feeds/odd.atom").status_code == 404
@@ -335,11 +336,6 @@ async def ask(app: Any, path: str, coding: str = "identity", *more: tuple[bytes,
     return answer
 
 
-def documents(runtime: Runtime, kind: type[Documents], **more: Any) -> Documents:
-    return kind(
-        runtime.feeds.path,
-        link="https://example.org/feeds/",
-        max_age=60,
-        now=runtime.now,
-        **more,
-    )
+def folder(runtime: Runtime, kind: type[FolderShelf], **more: Any) -> FolderShelf:
+    memory = Memory(link="https://example.org/feeds/", max_age=60, now=runtime.now, **more)
+    return kind(lambda name: Path(runtime.feeds.place(name)), memory)

@@ -75,7 +75,7 @@ def archived(tmp_path_factory: pytest.TempPathFactory, servers: Servers) -> Iter
 
 def _website(origin: Origin, seeds: Path) -> dict[str, bytes]:
     """Serve pages that share files, and write their articles; return what is sent, by address."""
-    chance = random.Random("fidelity")  # noqa: S311 - made-up prose
+    chance = random.Random("fidelity")
     sent: dict[str, bytes] = {}
     for path, (media_type, content) in SHARED.items():
         sent[origin.page(path, content, headers=(("Content-Type", media_type),))] = content

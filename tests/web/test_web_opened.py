@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -93,22 +94,24 @@ def test_an_opened_feed_loads_its_stylesheet_and_nothing_else(reading: Served) -
 
 
 def test_what_is_packed_for_a_window_takes_no_memory_twice(library: Library, web: Served) -> None:
-    from feedsvc.web.documents import Documents
+    from feedsvc.web.documents import Memory
+    from feedsvc.web.folder_shelf import FolderShelf
     from feedsvc.web.names import feed_name
 
     library.feed("all.atom", b"<feed>" + b"an entry " * 400 + b"</feed>")
     runtime = library.runtime
-    documents = Documents(runtime.feeds.path, link="", max_age=60, now=runtime.now)
+    memory = Memory(link="", max_age=60, now=runtime.now)
+    shelf = FolderShelf(lambda name: Path(runtime.feeds.place(name)), memory)
     name = feed_name("all.atom")
     assert name is not None
-    document = documents.read(name)
+    document = shelf.read(name)
     assert document is not None
-    documents.keep("all.atom", document)
+    memory.keep("all.atom", document)
     sizes = []
     for variant in (document.variant("gzip"), document.opened("gzip"), document.opened("gzip")):
         variant.pack()
-        documents.grown(document, variant)
-        sizes.append(documents.size)
+        memory.grown(document, variant)
+        sizes.append(memory.size)
     assert sizes[0] == sizes[1] == sizes[2] > len(document.body)
     assert document.variant("gzip").body is document.opened("gzip").body
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
@@ -294,7 +295,7 @@ def test_a_snapshot_that_is_gone_is_damaged_everywhere_and_breaks_nothing(
 def test_a_changed_byte_is_never_an_error_of_ours(
     library: Library, snapshot: Snapshot, web: Served, place: int
 ) -> None:
-    data = bytearray(library.runtime.archive.path(snapshot.key).read_bytes())
+    data = bytearray(Path(library.runtime.archive.place(snapshot.key)).read_bytes())
     data[place] ^= 0x55
     library.runtime.archive.put(snapshot.key, bytes(data))
     for rest in ("", f"mp_/{PAGE}", f"mp_/{PICTURE}", f"id_/{STYLE}", "text"):

@@ -17,8 +17,6 @@ import pytest
 
 from feedsvc.capture.exchange import Exchange
 from feedsvc.model import Snapshot
-from tests.browsing import ARGUMENTS as ARGUMENTS
-from tests.browsing import CHROMIUM as CHROMIUM
 from tests.origin import Origin
 from tests.replay.build import exchange, warc
 

@@ -13,7 +13,7 @@ from feedsvc.errors import FeedsvcError
 from feedsvc.jobs.running import recorded
 from feedsvc.model import Outcome, Status
 from feedsvc.runtime import utc_now
-from feedsvc.web.status import Remembered
+from feedsvc.web.remembered import Refreshed, Remembered
 from tests.web.admin_rig import BEARER, TOKEN, OpenSite, open_admin_site, sign_in
 from tests.web.conftest import Library, Served
 
@@ -176,3 +176,52 @@ def test_what_takes_long_is_not_found_out_for_everybody(library: Library) -> Non
     go_on.set()
     other.join(10)
     assert len(found) == 2
+
+
+def test_what_takes_very_long_holds_nobody_up() -> None:
+    go_on, found = threading.Event(), list[int]()
+
+    def find() -> int:
+        found.append(1)
+        if len(found) == 1:
+            assert go_on.wait(30)
+        return len(found)
+
+    slow = Refreshed(find, clock=lambda: 0.0, patience=0.01, least=1.0)
+    assert [slow.get(), slow.get()] == [None, None]
+    assert len(found) == 1
+    go_on.set()
+    patient = (slow.get() for _ in range(1000))
+    assert next(one for one in patient if one is not None) >= 1
+
+
+def test_what_took_long_is_kept_ten_times_as_long_and_what_took_no_time_is_not() -> None:
+    now, took = [0.0], [2.0]
+
+    def find() -> float:
+        now[0] += took[0]
+        return now[0]
+
+    kept = Refreshed(find, clock=lambda: now[0], patience=30, least=1.0)
+    assert kept.get() == 2.0
+    now[0] = 21.0
+    assert kept.get() == 2.0
+    now[0], took[0] = 23.0, 0.0
+    assert [kept.get(), kept.get()] == [23.0, 23.0]
+    now[0] = 24.0
+    assert kept.get() == 24.0
+
+
+def test_an_error_is_raised_until_it_is_mended() -> None:
+    away = [True]
+
+    def find() -> str:
+        if away[0]:
+            raise FeedsvcError("away")
+        return "there"
+
+    known = Refreshed(find, clock=lambda: 0.0, patience=30, least=1.0)
+    with pytest.raises(FeedsvcError, match="away"):
+        known.get()
+    away[0] = False
+    assert known.get() == "there"

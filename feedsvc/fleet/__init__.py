@@ -1,0 +1,1 @@
+"""Several machines that share one site's work: tasks, workers, takeover."""
