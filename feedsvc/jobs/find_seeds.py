@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from hashlib import sha256
 
 from feedsvc.jobs.ingest import BATCH, Ingest, good_digests, ingest_seeds
@@ -34,6 +36,9 @@ WAVE = 50_000
 """So many are handed out before the next ones: what is read and not stored yet is kept."""
 QUIET_SECONDS = 2.0
 """A new file is loaded once nobody has written to it for so long: its URL stands at its end."""
+_PIECE = 25
+"""Seeds that are kept at once as soon as they are read."""
+_AT_ONCE = 4
 _FORGOTTEN = timedelta(days=2)
 """What was read and is not wanted after that: its seed has gone meanwhile."""
 
@@ -241,15 +246,26 @@ def _read(runtime: Runtime, asked: Sequence[Staged]) -> None:
             nowhere.append(one.name)
         else:
             found.append(Found(place[0], found_as(place[0], place[1], one.stamp)))
+    ready = settled(found)
+    pieces = [ready[start : start + _PIECE] for start in range(0, len(ready), _PIECE)]
+    # A store far away is waited for more than anything else.
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        list(pool.map(partial(_read_piece, runtime), pieces))
+    if nowhere:
+        with runtime.database.transaction() as store:
+            store.drop_staged(nowhere)
+
+
+def _read_piece(runtime: Runtime, found: Sequence[Found]) -> None:
+    """Read some seeds and keep what they gave, whatever becomes of the others and of us."""
     version = reading_version(runtime.classifier.version)
-    read = [one for piece in _load(runtime, settled(found)) for one in piece]
-    busy = [one.name for one in read if one.busy]
+    read = [one for piece in _load(runtime, found) for one in piece]
     with runtime.database.transaction() as store:
         store.put_read_seeds(
             {one.name: (one.stamp, packed(one)) for one in read if not one.busy}, version=version
         )
         # Whoever looks next finds them again.
-        store.drop_staged([*busy, *nowhere])
+        store.drop_staged([one.name for one in read if one.busy])
 
 
 def _call_finder(runtime: Runtime, staged: dict[str, Staged]) -> None:

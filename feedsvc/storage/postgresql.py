@@ -91,12 +91,14 @@ def look_before_use(engine: Engine) -> None:
     server is asked.
     """
 
+    dialect = engine.dialect
+
     def look(connection: Any, _record: object, _proxy: object) -> None:
         try:
             if not connection.closed and _is_quiet(connection.fileno()):
                 return
-            engine.dialect.do_ping(connection)
-        except engine.dialect.loaded_dbapi.Error as error:
+            dialect.do_ping(connection)
+        except dialect.loaded_dbapi.Error as error:
             raise InvalidatePoolError("the server ended it") from error
 
     event.listen(engine, "checkout", look)
