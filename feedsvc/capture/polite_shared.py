@@ -85,15 +85,18 @@ class SharedPoliteness(Politeness):
                 self._stays[name].leave()
                 # Nobody asks for what is about to be given back.
                 self._stays[name].asking = True
+        kept = 0
         try:
-            # Where it fails they are lost once their time is up.
-            with suppress(Temporary):
-                if idle:
-                    self._turns.leave(idle)
+            if idle:
+                self._turns.leave(idle)
+        except Temporary:
+            # Nobody heard of it: others would wait for these places until their time is up.
+            kept = 1
         finally:
             with self._lock:
                 for name in idle:
                     self._stays[name].asking = False
+                    self._stays[name].places = kept
                     if (host := self._hosts.get(name)) is not None:
                         host.news.notify_all()
 
@@ -182,7 +185,11 @@ class SharedPoliteness(Politeness):
         if stay.is_to_give_way:
             stay.leave(again=now + RESPITE)
             with self._asking(host, stay, give_up):
-                self._turns.leave([host.name])
+                try:
+                    self._turns.leave([host.name])
+                except Temporary:
+                    stay.places = 1
+                    raise
             return
         ask = stay.ask(max(now, host.ready), delay, waiting=host.waiting)
         places = min(self._per_host, host.active + host.waiting)

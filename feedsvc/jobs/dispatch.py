@@ -11,6 +11,8 @@ from feedsvc.storage.store import Store
 
 SILENT_SECONDS = 6.0
 """A dispatcher that was paused in the middle gives way to another after that."""
+LOCK_SECONDS = 3.0
+"""A tick that cannot have a row for so long ends; the takeover finds out who holds it."""
 
 Part = Callable[[Runtime, Store], Iterable[Task]]
 """Look for work of some kinds in the transaction of a tick; the tasks are queued in it too."""
@@ -29,6 +31,7 @@ def dispatch_due(runtime: Runtime, *, also: Sequence[Part] = ()) -> int:
     with runtime.database.transaction() as store:
         if not store.try_alone(DISPATCH, silent=SILENT_SECONDS):
             return 0
+        store.wait_at_most(LOCK_SECONDS)
         tasks = [task for part in (*_parts(), *also) for task in part(runtime, store)]
         store.note_tick(DISPATCH, runtime.now())
         return queue.put(store, tasks)

@@ -8,11 +8,13 @@ from datetime import timedelta
 from feedsvc.logs import logger
 from feedsvc.model import Tally
 from feedsvc.model.fleet_state import REAP
-from feedsvc.runtime import Runtime
+from feedsvc.runtime import SILENT_SECONDS, Runtime
 from feedsvc.storage.store import Store
 
 KEPT = timedelta(days=1)
 """How long it is remembered who fell silent, and which task failed."""
+LOCK_SECONDS = 3.0
+"""A tick that cannot have a row for so long ends: the next one finds out who holds it."""
 _PATIENT = "patient"
 """The tick until which nobody is given up: the database itself was away."""
 
@@ -28,7 +30,14 @@ def take_over(runtime: Runtime) -> int:
     queue = runtime.queue
     if queue is None:
         return 0
+    with runtime.database.glance() as store:
+        ended = store.end_silent_sessions(seconds=SILENT_SECONDS)
+    if ended:
+        log.warning(
+            "database.sessions_ended", number=ended, reason="they held up others in silence"
+        )
     with runtime.database.transaction() as store:
+        store.wait_at_most(LOCK_SECONDS)
         if _is_patient(runtime, store):
             return 0
         now = runtime.now()

@@ -90,7 +90,6 @@ def look_before_use(engine: Engine) -> None:
     keepalives of one that cannot be reached, the socket knows. Only if there is something the
     server is asked.
     """
-
     dialect = engine.dialect
 
     def look(connection: Any, _record: object, _proxy: object) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, select, text, update
+from sqlalchemy import Connection, Float, bindparam, delete, select, text, update
 
 from feedsvc.model import Busy, Kind, Worker
 from feedsvc.storage.advisory import lock_until_commit, try_lock_until_commit
@@ -113,6 +113,18 @@ class FleetStore:
             found.setdefault(row.worker_id, []).append(Busy(Kind(kind), key, row.since))
         return found
 
+    def wait_at_most(self, seconds: float) -> None:
+        """Wait no longer for a row that others hold, in this transaction: Temporary then."""
+        self.connection.execute(text(f"SET LOCAL lock_timeout = {round(seconds * 1000)}"))
+
+    def end_silent_sessions(self, *, seconds: float) -> int:
+        """End transactions of ours that hold others up and said nothing for so long; how many.
+
+        The server's own timeout for that does not count where a network fails in the middle of
+        several statements that were sent at once.
+        """
+        return len(self.connection.execute(_END_SILENT, {"seconds": seconds}).all())
+
     def silent_workers(self, *, before: datetime) -> list[str]:
         """Return those last seen before then and not given up; whoever looks too skips them."""
         rows = self.connection.scalars(
@@ -166,3 +178,15 @@ _UNDER_WAY = text("""
             AND j.task_name LIKE 'feedsvc.%'
     ) AS jobs WHERE since IS NOT NULL ORDER BY since, queueing_lock
 """)
+
+
+_END_SILENT = text("""
+SELECT pg_terminate_backend(holder.pid) FROM pg_stat_activity AS holder
+WHERE holder.datname = current_database() AND holder.usename = current_user
+  AND holder.application_name LIKE 'feedsvc%' AND holder.state = 'idle in transaction'
+  AND holder.state_change < clock_timestamp() - make_interval(secs => :seconds)
+  AND holder.pid IN (
+    SELECT unnest(pg_blocking_pids(waiting.pid)) FROM pg_stat_activity AS waiting
+    WHERE waiting.datname = current_database() AND waiting.wait_event_type = 'Lock'
+  )
+""").bindparams(bindparam("seconds", type_=Float))

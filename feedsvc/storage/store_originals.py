@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, or_, select
+from sqlalchemy import Connection, Row, and_, func, or_, select, text
 
 from feedsvc.model import Change, Difference, Original, OriginalState
 from feedsvc.storage.dialect import among, chunks, is_shared, upsert
@@ -25,7 +25,8 @@ class OriginalStore:
         """Return how those originals are, by article id."""
         found: dict[str, Original] = {}
         for part in chunks(sorted(article_ids)):
-            rows = self.connection.execute(_ORIGINALS[is_shared(self.connection)], {"ids": part})
+            query = _ONE_BY_ONE if is_shared(self.connection) else _ORIGINALS
+            rows = self.connection.execute(query, {"ids": part})
             found |= {row.article_id: _to_original(row) for row in rows}
         return found
 
@@ -127,10 +128,14 @@ class OriginalStore:
         return [_to_change(row) for row in rows]
 
 
-_ORIGINALS = {
-    shared: select(originals).where(among(originals.c.article_id, "ids", shared=shared))
-    for shared in (False, True)
-}
+_ORIGINALS = select(originals).where(among(originals.c.article_id, "ids", shared=False))
+# A look into the index for each: a plan made while the table was small is kept while it grows.
+_ONE_BY_ONE = text("""
+SELECT o.* FROM generate_subscripts(CAST(:ids AS varchar[]), 1) AS number
+CROSS JOIN LATERAL (
+  SELECT * FROM originals WHERE article_id = (CAST(:ids AS varchar[]))[number] LIMIT 1
+) AS o
+""").columns(**{column.name: column.type for column in originals.columns})
 
 
 def _row(value: Any) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -20,6 +21,11 @@ from feedsvc.settings import load_settings
 from tests.fleet.servers import free_port
 
 PATIENCE = 120.0
+MEMORY = 400e6
+"""Bytes that no worker may ever have needed, whatever befell it."""
+_TROUBLE = re.compile(
+    r"(?m)^(?:\S+ (?:error|critical) |Traceback|.*(?:Traceback|exception=|Warning:)).*$"
+)
 _CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("FEEDSVC_")}
 
 T = TypeVar("T")
@@ -31,7 +37,8 @@ def eventually(check: Callable[[], T], *, seconds: float = PATIENCE, what: str =
     while time.monotonic() < deadline:
         if found := check():
             return found
-        time.sleep(0.05)
+        # What looks must not be what keeps the machine busy.
+        time.sleep(0.2)
     raise AssertionError(f"{what} did not come true in {seconds:.0f} s")
 
 
@@ -40,6 +47,7 @@ class Process:
 
     def __init__(self, root: Path, environ: Mapping[str, str], *arguments: str) -> None:
         self.root = root
+        self.was_killed = False
         self.log = root / f"log-{arguments[0]}-{time.monotonic_ns()}.txt"
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
@@ -65,8 +73,24 @@ class Process:
 
     def kill(self) -> None:
         """End it as a power cut would."""
+        self.was_killed = True
         self._process.kill()
         self._process.wait()
+
+    def memory(self) -> float:
+        """Return the most bytes that it ever had in memory, as it runs."""
+        said = Path(f"/proc/{self.pid}/status").read_text()
+        found = re.search(r"VmHWM:\s+(\d+) kB", said)
+        assert found, said
+        return float(found[1]) * 1024
+
+    def troubles(self, expected: str) -> list[str]:
+        """Return the lines of its log that tell of an error, other than what is expected."""
+        return [
+            line
+            for line in _TROUBLE.findall(self.said())
+            if not (expected and re.search(expected, line))
+        ]
 
     def end(self) -> int:
         """Ask it to end; return its exit code."""
@@ -96,6 +120,8 @@ class Fleet:
         self._folder = folder
         self._settings = {f"FEEDSVC_{name}": value for name, value in settings.items()}
         self._machines = 0
+        self._looking = contextlib.ExitStack()
+        self._runtime: Runtime | None = None
         self.workers: list[Process] = []
         self.webs: dict[Process, int] = {}
 
@@ -188,13 +214,30 @@ class Fleet:
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[Runtime]:
-        """Open the site in this process, to look at what is stored."""
-        settings = load_settings(self.machine(), environ=self.environ())
-        with open_runtime(settings) as runtime:
-            yield runtime
+        """Look at what is stored, from this process."""
+        if self._runtime is None:
+            settings = load_settings(self.machine(), environ=self.environ())
+            self._runtime = self._looking.enter_context(open_runtime(settings))
+        yield self._runtime
+
+    def check_processes(self, *, expected: str = "") -> None:
+        """Every process that was not killed ends when it is asked to, and had nothing to complain of.
+
+        ``expected`` matches the errors that the test itself brought about.
+        """
+        alive = [one for one in [*self.workers, *self.webs] if not one.was_killed]
+        large = {
+            one.log.name: one.memory() / 1e6
+            for one in alive
+            if one.is_alive() and one.memory() > MEMORY
+        }
+        codes = {one.log.name: one.end() for one in alive}
+        said = [line for one in [*self.workers, *self.webs] for line in one.troubles(expected)]
+        assert (large, set(codes.values()), said) == ({}, {0}, [])
 
     def close(self) -> None:
         """End every process that was started here."""
+        self._looking.close()
         for process in [*self.workers, *self.webs]:
             if process.is_alive():
                 process.send(signal.SIGCONT)

@@ -14,6 +14,11 @@ from tests.fleet.press import Press
 def put_seeds(fleet: Fleet, press: Press, *, hosts: int, articles: int, first: int = 0) -> None:
     """Put the articles ``first`` to ``articles`` of so many newspapers into the bucket of seeds."""
     with fleet.opened() as runtime:
+        if not runtime.settings.seeds.paths[0].startswith("s3://"):
+            _write_seeds(
+                Path(runtime.settings.seeds.paths[0]), press, hosts, range(first, articles)
+            )
+            return
         from feedsvc.runtime import s3_access
         from feedsvc.storage.s3 import Bucket
         from feedsvc.storage.s3_access import parse_address
@@ -24,6 +29,15 @@ def put_seeds(fleet: Fleet, press: Press, *, hosts: int, articles: int, first: i
             for article in range(first, articles):
                 seed = press.seed(number, article).encode()
                 assert store.create(f"ward-{number:03}/{article:03}.md", seed)
+
+
+def _write_seeds(folder: Path, press: Press, hosts: int, articles: range) -> None:
+    for number in range(1, hosts + 1):
+        (folder / f"ward-{number:03}").mkdir(exist_ok=True)
+        for article in articles:
+            (folder / f"ward-{number:03}" / f"{article:03}.md").write_text(
+                press.seed(number, article)
+            )
 
 
 def archived(fleet: Fleet) -> int:
