@@ -22,6 +22,8 @@ PATIENCE = 20.0
 """Seconds for which turns are waited for that nobody can be asked for."""
 _FAR = 30.0
 """Seconds ahead up to which turns are taken."""
+_PATIENCE = 5.0
+"""Seconds for which the end waits for a word that is under way."""
 _LONG = 5.0
 """Seconds of a pause, learnt from another machine, for which no thread waits."""
 
@@ -68,6 +70,7 @@ class SharedPoliteness(Politeness):
         self._away: float | None = None
         """Since when nobody can be asked for turns."""
         self._leaving: threading.Thread | None = None
+        self._closed = threading.Event()
 
     def hold(self, url: str, seconds: float) -> None:
         """Start nothing at the URL's host for so many seconds, at most a day, on any machine."""
@@ -101,7 +104,11 @@ class SharedPoliteness(Politeness):
                         host.news.notify_all()
 
     def close(self) -> None:
-        """Give back every place with which nothing is done."""
+        """Give back every place with which nothing is done; nobody is told of anything later."""
+        self._closed.set()
+        leaving = self._leaving
+        if leaving is not None:
+            leaving.join(_PATIENCE)
         self.leave()
 
     def _try(self, host: Host, delay: float) -> bool:
@@ -120,7 +127,7 @@ class SharedPoliteness(Politeness):
         if not self._is_free(host):
             return
         self._stays[host.name].idle = self._clock()
-        if self._leaving is None:
+        if self._leaving is None and not self._closed.is_set():
             self._leaving = threading.Thread(target=self._linger, name="politeness", daemon=True)
             self._leaving.start()
 
@@ -150,8 +157,7 @@ class SharedPoliteness(Politeness):
     def _linger(self) -> None:
         """Give places back that nothing is done with any more, until there are none."""
         try:
-            while True:
-                time.sleep(LINGER / 2)
+            while not self._closed.wait(LINGER / 2):
                 with self._lock:
                     if not self._idle():
                         self._leaving = None
