@@ -13,6 +13,8 @@ from feedsvc.jobs.holder import LOCK_FILE
 from tests.jobs.moving import add_snapshots, rows_at, stock
 from tests.jobs.site import open_site
 
+pytestmark = pytest.mark.fleet
+
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:

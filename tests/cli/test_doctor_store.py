@@ -14,6 +14,8 @@ from feedsvc.settings import Settings, load_settings
 if TYPE_CHECKING:
     from tests.object_store import ObjectStore
 
+pytestmark = pytest.mark.fleet
+
 
 def of(store: ObjectStore, root: Path, **more: str) -> Settings:
     return load_settings(root, environ=store.settings() | more)

@@ -11,6 +11,8 @@ from feedsvc.model import Kind
 from feedsvc.runtime import Runtime
 from tests.fleetroom.conftest import Rig
 
+pytestmark = pytest.mark.fleet
+
 
 def cut_all(runtime: Runtime) -> None:
     """End every connection to the database but the one that asks, as its restart would."""

@@ -9,6 +9,8 @@ import pytest
 from feedsvc.fleet.schedule import due_tick
 from feedsvc.settings import Schedule
 
+pytestmark = pytest.mark.fleet
+
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 EVERY_90 = Schedule("90s", seconds=90)
 AT_FOUR = Schedule("0 4 * * *", cron="0 4 * * *")

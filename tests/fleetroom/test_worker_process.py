@@ -18,6 +18,8 @@ from feedsvc.runtime import Runtime
 from feedsvc.storage.fleet_tables import host_places
 from tests.fleet.cluster import Fleet, Process, eventually
 
+pytestmark = pytest.mark.fleet
+
 TAKEOVER_SECONDS = 15.0
 """The longest time after which somebody else has what a killed worker held, at default settings."""
 

@@ -33,6 +33,8 @@ from feedsvc.storage.fleet_tables import workers
 from tests.fleet.cluster import eventually
 from tests.jobs.site import Seeds, open_site
 
+pytestmark = pytest.mark.fleet
+
 SHIPS = '[[topic]]\nslug = "ships"\nlabel = "Ships"\nkeywords = ["ferry^9", "harbour^9"]\n'
 MONEY = '[[topic]]\nslug = "money"\nlabel = "Money"\nkeywords = ["pay^9", "ferry^9"]\n'
 SEARCH = '[[feed]]\nname = "ferries"\ntitle = "Ferries"\nquery = "ferry"\n'

@@ -31,6 +31,8 @@ from tests.origin import Origin
 if TYPE_CHECKING:
     from tests.object_store import FaultyProxy, ObjectStore
 
+pytestmark = pytest.mark.fleet
+
 
 @pytest.fixture
 def online(

@@ -25,6 +25,8 @@ from tests.jobs.moving import (
 from tests.jobs.site import open_site
 from tests.object_store import ObjectStore
 
+pytestmark = pytest.mark.fleet
+
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:

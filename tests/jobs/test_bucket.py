@@ -19,6 +19,8 @@ from feedsvc.runtime import Runtime
 from tests.jobs.site import Seeds, only, open_site
 from tests.object_store import REGION, ObjectStore, moto
 
+pytestmark = pytest.mark.fleet
+
 
 @pytest.fixture(scope="module")
 def store() -> Iterator[ObjectStore]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 from sqlalchemy import text
 
 from feedsvc import jobs
@@ -15,6 +16,8 @@ from feedsvc.jobs.find_seeds import find_seeds
 from feedsvc.runtime import Runtime, open_runtime
 from feedsvc.settings import load_settings
 from tests.jobs.site import Seeds, open_site
+
+pytestmark = pytest.mark.fleet
 
 _READER = """
 import sys

@@ -20,6 +20,8 @@ from tests.jobs.host_rig import PATIENCE, fleet_environ, load, opened, settled, 
 from tests.jobs.site import Seeds
 from tests.origin import Origin
 
+pytestmark = pytest.mark.fleet
+
 
 @pytest.fixture
 def environ(site: Path, postgresql: str) -> dict[str, str]:

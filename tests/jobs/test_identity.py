@@ -17,6 +17,8 @@ from feedsvc.model.fleet import SITE_KEY
 from feedsvc.runtime import FLEET, Runtime, utc_now
 from tests.jobs.site import open_site
 
+pytestmark = pytest.mark.fleet
+
 Open = Callable[..., AbstractContextManager[Runtime]]
 
 

@@ -37,6 +37,8 @@ from tests.jobs.moving import (
 from tests.jobs.site import Clock, open_site
 from tests.object_store import ObjectStore
 
+pytestmark = pytest.mark.fleet
+
 HERE = "sqlite:///data/feedsvc.db"
 
 

@@ -24,6 +24,8 @@ from tests.jobs.publishing import in_store, open_fleet, publish_by_channel, publ
 from tests.jobs.site import Seeds, open_site
 from tests.object_store import ObjectStore
 
+pytestmark = pytest.mark.fleet
+
 
 @pytest.fixture
 def seeds(tmp_path: Path) -> Seeds:

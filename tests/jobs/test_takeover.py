@@ -18,6 +18,8 @@ from feedsvc.runtime import Runtime, utc_now
 from feedsvc.storage.store import Store
 from tests.jobs.site import Seeds, open_site
 
+pytestmark = pytest.mark.fleet
+
 
 @pytest.fixture
 def fleet(site: Path, postgresql: str) -> Iterator[Runtime]:

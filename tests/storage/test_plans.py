@@ -19,6 +19,8 @@ from feedsvc.storage.store import Store
 from feedsvc.storage.store_search import Bounds
 from tests.databases import PostgresqlDatabase
 
+pytestmark = pytest.mark.fleet
+
 ARTICLES = 10_000
 LARGE = 2_500
 """Rows of a table that nothing may read as a whole."""

@@ -24,6 +24,8 @@ from feedsvc.storage.s3_reading import FIRST, LARGEST
 if TYPE_CHECKING:
     from tests.object_store import FaultyProxy, ObjectStore
 
+pytestmark = pytest.mark.fleet
+
 DATA = random.Random(5).randbytes(200_000)
 SOON = 1.0
 """Seconds after which a request is given up here."""

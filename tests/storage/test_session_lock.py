@@ -18,6 +18,8 @@ from feedsvc.storage.session_lock import holding_lock
 from feedsvc.storage.tables import HEAD
 from tests.databases import connection
 
+pytestmark = pytest.mark.fleet
+
 _HOLDERS = (
     "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted"
     " AND (classid::bigint << 32) | objid::bigint = %s"

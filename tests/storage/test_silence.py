@@ -13,6 +13,8 @@ from feedsvc.storage.database import Database, database_url
 from tests.databases import connection
 from tests.fleet.cluster import eventually
 
+pytestmark = pytest.mark.fleet
+
 _MINE = text("SELECT pg_backend_pid()")
 
 

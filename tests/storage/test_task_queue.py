@@ -16,6 +16,8 @@ from feedsvc.runtime import utc_now
 from feedsvc.storage.database import Database, database_url
 from feedsvc.storage.task_queue import TaskQueue
 
+pytestmark = pytest.mark.fleet
+
 HOST = Task(Kind.HOST, "example.org")
 PUBLISH = Task(Kind.PUBLISH, "all")
 

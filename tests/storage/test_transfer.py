@@ -22,6 +22,8 @@ from feedsvc.storage.transfer_guards import sole_mover, unwritten
 from tests.databases import PostgresqlDatabase, put_new_file
 from tests.storage.generated import Rows, put, sites
 
+pytestmark = pytest.mark.fleet
+
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 ARTICLE = {
     "seed": "a.md",

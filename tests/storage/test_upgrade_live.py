@@ -25,6 +25,8 @@ from feedsvc.storage.tables import HEAD
 from feedsvc.storage.upgrade import LOCK_SECONDS, upgrade_database
 from tests.storage.build import NOW
 
+pytestmark = pytest.mark.fleet
+
 BEFORE = "0008"
 """The schema of the release before this one."""
 LONGEST = 60.0

@@ -184,6 +184,9 @@ class Servers:
         holder.app = app
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
             yield Served(port, client)
+        # What it does in the background must not outlive the site it does it to.
+        if (end := getattr(app, "end", None)) is not None:
+            end(5.0)
         self._free.append((port, holder))
 
     def _start(self) -> tuple[int, Exchangeable]:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from tests.object_store import FaultyProxy, ObjectStore
     from tests.web.conftest import Library, Served
 
+pytestmark = pytest.mark.fleet
+
 PAGE = "https://example.org/story"
 STYLE = "https://example.org/site.css"
 PICTURES = [f"https://example.org/{number}.png" for number in range(6)]

@@ -22,6 +22,8 @@ from feedsvc.web.names import feed_name
 from feedsvc.web.store_shelf import StoreShelf
 from tests.databases import put_new_file
 
+pytestmark = pytest.mark.fleet
+
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 SOON = CHECK_SECONDS / 2
 """Sooner than by the usual check."""

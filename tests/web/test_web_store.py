@@ -31,6 +31,8 @@ from tests.web.frontend import free_port
 if TYPE_CHECKING:
     from tests.databases import PostgresqlDatabase
 
+pytestmark = pytest.mark.fleet
+
 SECONDS = 15.0
 
 

@@ -21,6 +21,8 @@ from feedsvc.web.names import feed_name
 from feedsvc.web.store_shelf import StoreShelf, Unreadable
 from tests.web.test_web_feeds import Answer, ask, nowhere
 
+pytestmark = pytest.mark.fleet
+
 NOON = datetime(2026, 11, 1, 12, 0, 0, 123, tzinfo=UTC)
 
 
