@@ -62,11 +62,11 @@ class Demand:
 class Costs:
     """What one of each costs, measured on 2 cores; seconds are CPU seconds."""
 
-    capture_database: float = 0.0005
+    capture_database: float = 0.0007
     capture_worker: float = 0.020
     look_worker: float = 0.008
     load_worker: float = 0.0013
-    publish_channel: float = 0.030
+    publish_channel: float = 0.055
     """Composing and writing a head in three formats, its rows read."""
     channels_each: float = 6.0
     """Channels that an article stands in: all, topics, author, agency, host."""

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from tests.object_store import FaultyProxy, ObjectStore
     from tests.origin import Origin
 
+# They check what many tests end with, and are to say what was wrong.
+pytest.register_assert_rewrite("tests.fleet.cluster", "tests.fleet.stored")
+
 POSTGRESQL = "FEEDSVC_TEST_POSTGRESQL"
 REQUIRE_ALL = "FEEDSVC_TEST_REQUIRE_ALL"
 
