@@ -106,6 +106,7 @@ class Bench:
         """Return the settings of every site here."""
         return {
             "SEEDS__PATHS": str(place / "seeds"),
+            "SITE__BASE_URL": "http://127.0.0.1:8080",
             "ARCHIVE__STORE": str(place / "snapshots"),
             "FEEDS__DIR": str(place / "feeds"),
             "ARCHIVE__ALLOW_HOSTS": self.press.allow_hosts,

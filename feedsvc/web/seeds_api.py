@@ -148,7 +148,8 @@ class SeedsApi:
 
     def _note(self, request: Request, action: str, seed: str, details: dict[str, Any]) -> None:
         who = request.state.visitor.who
-        note_request(self._runtime, action, who=who, subject=seed, details=details)
+        # A subject is an article; a seed's name may be of any length.
+        note_request(self._runtime, action, who=who, details={"seed": seed, **details})
 
     def _publish(self, seed: str) -> None:
         """Have feeds written soon; in a fleet the workers see to it."""

@@ -199,16 +199,17 @@ def test_the_documented_commands_work(site: tuple[Library, Served], tmp_path: Pa
 def test_in_a_fleet_a_worker_loads_what_was_sent(open_site: OpenSite, postgresql: str) -> None:
     sections: dict[str, Any] = {"fleet": {"enabled": True}, "database": {"url": postgresql}}
     library, served = open_admin_site(open_site, **sections)
-    answer = put(served, "desk/late.md")
+    name = "desk/late-news-of-the-harbour-and-of-its-ferries.md"
+    answer = put(served, name)
     assert (answer.status_code, answer.json()["state"]) == (202, "waiting")
-    assert show(served, "desk/late.md").headers["retry-after"]
+    assert show(served, name).headers["retry-after"]
     with library.runtime.database.reading() as store:
         query = text("SELECT args->'names'->>0 FROM procrastinate_jobs WHERE lock LIKE 'load:%'")
         names = store.connection.scalars(query).all()
-    assert names == ["seeds/desk/late.md"]
+    assert names == [f"seeds/{name}"]
     load_seeds(library.runtime, names)
-    told = show(served, "desk/late.md")
+    told = show(served, name)
     assert (told.json()["state"], told.headers["etag"]) == ("loaded", answer.headers["etag"])
-    again = put(served, "desk/late.md")
+    again = put(served, name)
     assert (again.status_code, again.json()) == (200, told.json())
-    assert served.client.delete("/api/seeds/desk/late.md", headers=BEARER).status_code == 204
+    assert served.client.delete(f"/api/seeds/{name}", headers=BEARER).status_code == 204
