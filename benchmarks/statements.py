@@ -88,7 +88,6 @@ READING: Mapping[str, Call] = MappingProxyType(
         "last_position": lambda store, of: store.last_position("all"),
         "closed": lambda store, of: store.closed("all"),
         "between": lambda store, of: store.between("all", 7001, 7050),
-        "newest_in": lambda store, of: store.newest_in(_TOPIC, limit=99),
         "newest": lambda store, of: (
             store.newest(31),
             store.newest(31, after=store.article(of.ids[0])),

@@ -44,6 +44,7 @@ def running_chromium(*, everywhere: str) -> Iterator[Chromium]:
     """
     if not CHROMIUM:
         pytest.skip("no Chromium: install chromium")  # .ci/run always has one
+    # An extra; tests/requirements.lock has it.
     playwright = pytest.importorskip("playwright.sync_api")
     rules = f"MAP *.test {everywhere}, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"
     arguments = [*ARGUMENTS, f"--host-resolver-rules={rules}"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from feedsvc.model import Kind, Task
 from feedsvc.model.fleet_state import DISPATCH
@@ -35,14 +35,6 @@ def dispatch_due(runtime: Runtime, *, also: Sequence[Part] = ()) -> int:
         tasks = [task for part in (*_parts(), *also) for task in part(runtime, store)]
         store.note_tick(DISPATCH, runtime.now())
         return queue.put(store, tasks)
-
-
-def put_publishing(runtime: Runtime, store: Store, slugs: Collection[str]) -> int:
-    """Queue channels that wait to be written, unless seeds are being loaded; return how many.
-
-    What a transaction marks is queued at its end by itself. Without a queue nothing is done.
-    """
-    return runtime.publish_tasks.put(store, slugs) if runtime.publish_tasks is not None else 0
 
 
 def _parts() -> tuple[Part, ...]:

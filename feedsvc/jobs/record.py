@@ -127,6 +127,8 @@ class Recorded:
     """All of them, whether their leases held or not."""
     orphans: tuple[str, ...]
     """Keys of bytes that no row names."""
+    lost: frozenset[str] = frozenset()
+    """Articles that others had taken over: nothing of their attempts was written."""
 
 
 def record(
@@ -161,7 +163,11 @@ def record(
     old = _old_mismatches(store, ours)
     lost = [one.kept.key for one in settled if one.kept and one.job.article_id not in held]
     attempts = tuple(one.attempt for one in settled)
-    return Recorded(attempts, (*lost, *(one.key for one in old)))
+    return Recorded(
+        attempts,
+        (*lost, *(one.key for one in old)),
+        lost=frozenset(one.job.article_id for one in settled) - held,
+    )
 
 
 def _archived_before(store: Store, ended: Sequence[tuple[CaptureJob, Result]]) -> set[str]:

@@ -234,7 +234,13 @@ class Round:
         for attempt in written.attempts:
             self.attempts.append(attempt)
             self._size += attempt.size
-            if attempt.outcome in FAILING:
+            if attempt.article_id in written.lost:
+                log.info(
+                    "attempt.dropped",
+                    url=attempt.url,
+                    reason="somebody else took it over meanwhile",
+                )
+            elif attempt.outcome in FAILING:
                 self._failed += 1
                 log.warning(
                     _FAILED[self.purpose],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -38,12 +38,6 @@ class PublishTasks:
             tasks |= {Task(Kind.PUBLISH, slug) for slug in store.marked}
         if tasks:
             self._queue.put(store, tasks)
-
-    def put(self, store: Store, slugs: Collection[str]) -> int:
-        """Put the tasks for channels that wait, unless seeds are being loaded; return how many."""
-        if not slugs or self.is_held_back(store):
-            return 0
-        return self._queue.put(store, [Task(Kind.PUBLISH, slug) for slug in slugs])
 
     def is_held_back(self, store: Store) -> bool:
         """Tell whether seeds are being loaded, and have not been for too long."""

@@ -164,12 +164,6 @@ class FleetStateStore:
             )
         )
 
-    def forget_failed_task(self, kind: str, key: str) -> None:
-        """Forget how a task once ended, as it now ended well."""
-        self.connection.execute(
-            delete(failed_tasks).where(failed_tasks.c.kind == str(kind), failed_tasks.c.key == key)
-        )
-
     def failed_tasks(self, limit: int) -> list[FailedTask]:
         """Return tasks that ended badly the last time, the last one first."""
         rows = self.connection.execute(

@@ -104,21 +104,3 @@ class SequenceStore:
         if last is not None:
             query = query.where(sequence.c.position <= last)
         return list(self.connection.scalars(query))
-
-    def newest_in(self, slug: str, *, limit: int) -> list[str]:
-        """Return the ids of the articles of a channel that joined it last, the last one first."""
-        query = (
-            select(sequence.c.article_id)
-            .join(
-                articles,
-                and_(articles.c.id == sequence.c.article_id, articles.c.withdrawn.is_(None)),
-            )
-            .where(
-                sequence.c.slug == slug,
-                sequence.c.member == 1,
-                sequence.c.position.is_not(None),
-            )
-            .order_by(sequence.c.position.desc())
-            .limit(limit)
-        )
-        return list(self.connection.scalars(query))

@@ -16,7 +16,7 @@ LIGHT = 150_000
 def test_the_pictures_can_be_taken(tmp_path: Path) -> None:
     if not CHROMIUM:
         pytest.skip("no Chromium: install chromium")  # .ci/run always has one
-    pytest.importorskip("playwright.sync_api")
+    pytest.importorskip("playwright.sync_api")  # an extra; tests/requirements.lock has it
     # Playwright's loop lives in a thread of its own, so that no other test finds one running.
     with ThreadPoolExecutor(1) as thread:
         thread.submit(take, tmp_path).result(120)

@@ -23,7 +23,7 @@ def program(name: str) -> str:
     """Return where a program is; without it the test is skipped, which fails in CI."""
     found = shutil.which(name, path=_PLACES)
     if found is None:
-        pytest.skip(f"no {name} on this machine")
+        pytest.skip(f"no {name} on this machine")  # .ci/run installs it
     return found
 
 

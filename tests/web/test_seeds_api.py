@@ -178,7 +178,7 @@ def test_the_documented_commands_work(site: tuple[Library, Served], tmp_path: Pa
     _, served = site
     curl = shutil.which("curl")
     if curl is None:
-        pytest.skip("there is no curl")
+        pytest.skip("there is no curl")  # .ci/run installs it
     (tmp_path / "ferry.md").write_bytes(SEED)
     (tmp_path / "corrected.md").write_bytes(OTHER)
     page = Path("docs/seeds-api.md").read_text(encoding="utf-8")
